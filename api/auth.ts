@@ -1,0 +1,55 @@
+import type { Context } from "hono";
+import { type Admin, type AdminRole, authenticateAdmin } from "../engine/admin.ts";
+import type { Engine } from "../engine/engine.ts";
+import { ScripError } from "../engine/error.ts";
+import { authenticate, type Caller } from "../engine/keys.ts";
+import type { Surroundings } from "../schemas/request.ts";
+
+/** What the routes need beside the engine. */
+export type AppOptions = {
+  /** Origins that this server is itself reached at: its own pages may use public keys. */
+  ownOrigins: readonly string[];
+};
+
+/**
+ * Finds the caller of a request by its key. A public key is taken only from a page of an allowed origin. Throws
+ * `invalid_api_key`, `organization_not_found` or `origin_not_allowed`.
+ */
+export async function callerOf(c: Context, engine: Engine, options: AppOptions): Promise<Caller> {
+  const key = bearer(c);
+  if (key === undefined) throw new ScripError("invalid_api_key", "Invalid API key");
+  const caller = await authenticate(engine, key);
+  if (caller.kind === "sk") return caller;
+  const origin = c.req.header("origin");
+  const { allowedOrigins } = caller.environment.compiled.config;
+  if (origin !== undefined && (allowedOrigins.includes(origin) || options.ownOrigins.includes(origin))) return caller;
+  const who = origin === undefined ? "A request without an Origin header" : `The origin ${origin}`;
+  throw new ScripError("origin_not_allowed", `${who} may not use a public key: add it to allowedOrigins`);
+}
+
+/** Finds the caller and demands a secret key. */
+export async function secretCallerOf(c: Context, engine: Engine, options: AppOptions): Promise<Caller> {
+  const caller = await callerOf(c, engine, options);
+  if (caller.kind === "pk") throw new ScripError("secret_key_required", "This needs a secret key");
+  return caller;
+}
+
+/** Refuses what only a site's server may say of a visitor (MonetizationOS). Throws `secret_key_required`. */
+export function assertPageMaySay(c: Context, caller: Caller, request: Surroundings): void {
+  if (caller.kind === "sk") return;
+  if (request.cloudflare !== undefined) throw new ScripError("secret_key_required", "cloudflare needs a secret key");
+  if (c.req.header("x-mos-user-agent") !== undefined) {
+    throw new ScripError("secret_key_required", "x-mos-user-agent needs a secret key");
+  }
+}
+
+/** Finds the operator of a request by the admin token and demands a role. */
+export async function adminOf(c: Context, engine: Engine, needed: AdminRole): Promise<Admin> {
+  const token = bearer(c);
+  if (token === undefined) throw new ScripError("invalid_admin_token", "Invalid admin token");
+  return authenticateAdmin(engine, token, needed);
+}
+
+function bearer(c: Context): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+}

@@ -1,0 +1,73 @@
+import * as v from "valibot";
+
+const Port = v.pipe(v.string(), v.regex(/^\d{1,5}$/, "must be a port number"), v.transform(Number), v.maxValue(65_535));
+const Secret = v.pipe(v.string(), v.minLength(32, "must be at least 32 characters, and random"));
+const Text = v.pipe(v.string(), v.minLength(1));
+
+/** What the environment variables say. Every name is documented in `docs/configuration.md`. */
+const Settings = v.pipe(
+  v.object({
+    NODE_ENV: v.optional(v.string(), "development"),
+    HOST: v.optional(Text, "127.0.0.1"),
+    PORT: v.optional(Port, "8787"),
+    DATA_DIR: v.optional(Text, "./data"),
+    DATABASE_URL: v.optional(Text),
+    DATABASE_AUTH_TOKEN: v.optional(Text),
+    PUBLIC_URL: v.optional(v.pipe(v.string(), v.url("must be a URL such as https://offers.example.com"))),
+    STRIPE_SECRET_KEY: v.optional(
+      v.pipe(v.string(), v.regex(/^[sr]k_\w+$/, "must be a Stripe secret or restricted key")),
+    ),
+    SCRIP_MASTER_KEY: v.optional(Secret),
+    SCRIP_ADMIN_TOKEN: v.optional(Secret),
+    SANDBOX_PROCESSES: v.optional(
+      v.pipe(v.string(), v.regex(/^[1-9]\d?$/, "must be a number from 1 to 99"), v.transform(Number)),
+    ),
+    LOG_LEVEL: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
+  }),
+  v.transform((env) => ({
+    production: env.NODE_ENV === "production",
+    host: env.HOST,
+    port: env.PORT,
+    dataDir: env.DATA_DIR,
+    databaseUrl: env.DATABASE_URL ?? null,
+    databaseAuthToken: env.DATABASE_AUTH_TOKEN ?? null,
+    publicUrl: env.PUBLIC_URL ?? null,
+    stripeSecretKey: env.STRIPE_SECRET_KEY ?? null,
+    masterKey: env.SCRIP_MASTER_KEY ?? null,
+    adminToken: env.SCRIP_ADMIN_TOKEN ?? null,
+    sandboxProcesses: env.SANDBOX_PROCESSES ?? null,
+    logLevel: env.LOG_LEVEL,
+  })),
+);
+export type Settings = v.InferOutput<typeof Settings>;
+
+/** Settings, or what is wrong with them: a line for each variable. */
+export type SettingsResult = { ok: true; settings: Settings } | { ok: false; problems: string[] };
+
+/** Reads the settings once. An empty variable counts as not set. */
+export function readSettings(env: Record<string, string | undefined>): SettingsResult {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = v.safeParse(Settings, given);
+  if (!parsed.success) {
+    return { ok: false, problems: parsed.issues.map((issue) => `${v.getDotPath(issue)} ${issue.message}`) };
+  }
+  const problems = parsed.output.production ? productionProblems(parsed.output) : [];
+  return problems.length === 0 ? { ok: true, settings: parsed.output } : { ok: false, problems };
+}
+
+/** What production needs and a laptop does not. */
+function productionProblems(settings: Settings): string[] {
+  const problems: string[] = [];
+  if (settings.masterKey === null) {
+    problems.push(
+      "SCRIP_MASTER_KEY is missing: it seals stored secrets; make one with `openssl rand -base64 48` and keep it",
+    );
+  }
+  if (settings.adminToken === null) {
+    problems.push("SCRIP_ADMIN_TOKEN is missing: it opens the management API; make one with `openssl rand -hex 32`");
+  }
+  if (settings.publicUrl === null) {
+    problems.push("PUBLIC_URL is missing: the address that buyers' browsers reach this server at");
+  }
+  return problems;
+}

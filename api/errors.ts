@@ -1,0 +1,79 @@
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { ScripError } from "../engine/error.ts";
+import { isStorageError } from "../engine/storage.ts";
+import type { ErrorCode } from "../schemas/error-codes.ts";
+import type { ErrorBody } from "../schemas/errors.ts";
+
+/** The HTTP status of every code. */
+export const statusOf: Record<ErrorCode, ContentfulStatusCode> = {
+  invalid_json: 400,
+  invalid_body: 400,
+  body_too_large: 413,
+  not_found: 404,
+  invalid_api_key: 401,
+  invalid_admin_token: 401,
+  organization_not_found: 404,
+  secret_key_required: 403,
+  origin_not_allowed: 403,
+  role_not_allowed: 403,
+  invalid_user_jwt: 401,
+  user_jwt_not_configured: 400,
+  jwks_unavailable: 503,
+  surface_not_found: 404,
+  environment_not_found: 404,
+  event_not_found: 404,
+  method_not_found: 404,
+  offer_not_found: 404,
+  version_not_found: 404,
+  key_not_found: 404,
+  token_malformed: 400,
+  token_signature_invalid: 400,
+  token_wrong_environment: 403,
+  token_expired: 410,
+  token_identity_mismatch: 403,
+  token_dry_run: 409,
+  offer_unavailable: 410,
+  already_redeemed: 409,
+  limit_reached: 409,
+  redemption_refused: 400,
+  workflow_error: 400,
+  config_invalid: 422,
+  config_conflict: 409,
+  environment_exists: 409,
+  redemption_in_progress: 503,
+  sandbox_busy: 503,
+  stripe_unreachable: 503,
+  storage_unavailable: 503,
+  internal_error: 500,
+};
+
+/** Turns any error into its answer. What is not meant for callers is told to `onFault` and answered as a 500. */
+export function errorAnswer(error: unknown, c: Context, onFault: (fault: unknown, what: string) => void): Response {
+  const known = toScripError(error);
+  if (known.code === "internal_error" || known.code === "storage_unavailable") {
+    onFault(error, `${c.req.method} ${c.req.path} failed`);
+  }
+  const statusCode = statusOf[known.code];
+  const body: ErrorBody = { status: "error", statusCode, message: known.message, code: known.code };
+  if (known.eventId !== undefined) body.eventId = known.eventId;
+  if (known.issues !== undefined) body.issues = known.issues;
+  if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
+  return c.json(body, statusCode);
+}
+
+function toScripError(error: unknown): ScripError {
+  if (error instanceof ScripError) return error;
+  if (error instanceof HTTPException && error.status === 413) return bodyTooLarge(null);
+  if (isStorageError(error)) {
+    return new ScripError("storage_unavailable", "The database does not answer: try again", { retryAfterSeconds: 1 });
+  }
+  return new ScripError("internal_error", "Internal server error");
+}
+
+/** The error for a body over its limit. */
+export function bodyTooLarge(limitBytes: number | null): ScripError {
+  const most = limitBytes === null ? "" : `: at most ${limitBytes / 1024} KiB`;
+  return new ScripError("body_too_large", `The body is too large${most}`);
+}

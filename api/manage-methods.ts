@@ -1,0 +1,95 @@
+import { Hono } from "hono";
+import { describeRoute } from "hono-openapi";
+import * as v from "valibot";
+import { checkWorkflow } from "../engine/config/validate.ts";
+import type { Engine } from "../engine/engine.ts";
+import { ScripError } from "../engine/error.ts";
+import { secretsOf } from "../engine/event-data.ts";
+import { maskedText } from "../engine/masking.ts";
+import { tryMethod } from "../engine/try-method.ts";
+import { Issue } from "../schemas/errors.ts";
+import { Json } from "../schemas/json.ts";
+import { adminOf } from "./auth.ts";
+import { limitBody, manageBodyBytes, readBody } from "./body.ts";
+import { operation } from "./operation.ts";
+
+const Workflow = v.pipe(v.string(), v.minLength(1), v.maxLength(256 * 1024));
+
+const CheckRequest = v.strictObject({ workflow: Workflow });
+const CheckAnswer = v.object({ status: v.literal("success"), ok: v.boolean(), issues: v.array(Issue) });
+
+const TryRequest = v.strictObject({
+  workflow: v.optional(v.nullable(Workflow), null),
+  identifier: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(512)), "buyer@example.com"),
+  userType: v.optional(v.picklist(["authenticated", "anonymous"]), "authenticated"),
+  offer: v.optional(v.nullable(v.string()), null),
+  plan: v.optional(v.nullable(v.string()), null),
+});
+
+const TryAnswer = v.object({
+  status: v.literal("success"),
+  eventId: v.string(),
+  offer: v.string(),
+  plan: v.nullable(v.string()),
+  run: Json,
+});
+
+const check = operation({
+  tag: "Manage",
+  summary: "Check a workflow: it compiles, imports nothing, exports a function",
+  security: "admin",
+  body: CheckRequest,
+  answers: { 200: CheckAnswer },
+  errors: [400, 401, 403],
+});
+
+const attempt = operation({
+  tag: "Manage",
+  summary: "Run a method's workflow on an offer without redeeming it",
+  description:
+    "Host calls are real: a Checkout Session is made, but nothing is recorded as a purchase. `workflow` tries a source " +
+    "that is not applied yet in the method's place.",
+  security: "admin",
+  body: TryRequest,
+  answers: { 200: TryAnswer },
+  errors: [400, 401, 403, 404, 422],
+});
+
+/** `…/redemption-methods/{slug}/check` and `…/try`. */
+export function manageMethods(engine: Engine): Hono {
+  return new Hono()
+    .post(
+      "/:environmentId/redemption-methods/:slug/check",
+      describeRoute(check),
+      limitBody(manageBodyBytes),
+      async (c) => {
+        await adminOf(c, engine, "editor");
+        const { workflow } = await readBody(c, CheckRequest);
+        const checked = await checkWorkflow(engine, workflow, "workflow");
+        return c.json({ status: "success", ok: checked.ok, issues: checked.ok ? [] : checked.issues });
+      },
+    )
+    .post(
+      "/:environmentId/redemption-methods/:slug/try",
+      describeRoute(attempt),
+      limitBody(manageBodyBytes),
+      async (c) => {
+        const admin = await adminOf(c, engine, "editor");
+        const environment = await engine.environments.get(c.req.param("environmentId"));
+        if (environment === undefined) throw new ScripError("environment_not_found", "There is no such environment");
+        const { workflow, identifier, userType, offer, plan } = await readBody(c, TryRequest);
+        const isAuthenticated = userType === "authenticated";
+        const authType = isAuthenticated ? ("provided" as const) : ("anonymous" as const);
+        const tried = await tryMethod(engine, {
+          environment,
+          methodSlug: c.req.param("slug"),
+          workflow,
+          identity: { authType, isAuthenticated, identifier, jwtClaims: {} },
+          offerSlug: offer,
+          planSlug: plan,
+          author: admin.label,
+        });
+        return c.json({ status: "success", ...tried, run: JSON.parse(maskedText(tried.run, secretsOf(environment))) });
+      },
+    );
+}

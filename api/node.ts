@@ -1,0 +1,153 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type ServerType, serve } from "@hono/node-server";
+import { serveStatic } from "@hono/node-server/serve-static";
+import { createClient } from "@libsql/client";
+import type { Hono } from "hono";
+import { type Logger, pino } from "pino";
+import { ensureAdminToken } from "../engine/admin.ts";
+import { closeEngine, createEngine, type Engine } from "../engine/engine.ts";
+import { createPublicFetch } from "../engine/public-fetch.ts";
+import { compileWorkflow } from "../engine/sandbox/esbuild-compiler.ts";
+import { createProcessPool } from "../engine/sandbox/process-pool.ts";
+import { createStorage, migrate } from "../engine/storage.ts";
+import type { StripeEndpoint } from "../engine/stripe.ts";
+import { createVault } from "../engine/vault.ts";
+import { createApp } from "./app.ts";
+import { readSettings, type Settings } from "./config.ts";
+import { startDemo } from "./node-demo.ts";
+
+/** A server that listens. `stop` drains it: requests under way finish, and nothing acknowledged is lost. */
+export type RunningServer = { url: string; engine: Engine; greeting: string[]; stop(): Promise<void> };
+
+/** Starts everything on Node: database, sandbox, API, and in development the local Stripe and the demo. */
+export async function startServer(settings: Settings): Promise<RunningServer> {
+  const logger = pino({ level: settings.logLevel });
+  await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+  const url = settings.publicUrl ?? localUrl(settings);
+  const stripeEndpoint = settings.stripeSecretKey === null && !settings.production ? localStripeAt(settings) : null;
+  const engine = await openEngine(settings, logger, stripeEndpoint);
+  if (settings.adminToken !== null) {
+    await ensureAdminToken(engine, settings.adminToken, { label: "SCRIP_ADMIN_TOKEN", role: "publisher" });
+  }
+  const app = createApp(engine, { ownOrigins: [new URL(url).origin, `http://localhost:${settings.port}`] });
+  app.use("/docs/assets/*", swaggerUi());
+  const demo = settings.production ? null : await startDemo(engine, app, { settings, url });
+  const refresh = setInterval(() => {
+    engine.environments
+      .refresh()
+      .catch((fault: unknown) => logger.warn({ fault }, "configuration could not be refreshed"));
+  }, 1000);
+  const server = await listen(app, settings);
+  return {
+    url,
+    engine,
+    greeting: demo?.greeting ?? [`Scrip listens at ${url}`],
+    async stop() {
+      clearInterval(refresh);
+      await closeServer(server);
+      await closeEngine(engine);
+      await demo?.stop();
+    },
+  };
+}
+
+/** What `scrip start` does: reads the environment, starts, says where to go, and drains on SIGTERM and SIGINT. */
+export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const read = readSettings(env);
+  if (!read.ok) return fail(["Scrip cannot start:", ...read.problems.map((problem) => `  ${problem}`)]);
+  const { settings } = read;
+  const server = await startServer(settings).catch((error: unknown) => fail(startProblem(error, settings)));
+  if (server === undefined) return;
+  console.log(server.greeting.join("\n"));
+  const drain = () => {
+    process.off("SIGTERM", drain);
+    process.off("SIGINT", drain);
+    server.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail([`Scrip did not stop cleanly: ${error instanceof Error ? error.message : error}`]),
+    );
+  };
+  process.on("SIGTERM", drain);
+  process.on("SIGINT", drain);
+}
+
+function fail(lines: string[]): undefined {
+  console.error(lines.join("\n"));
+  process.exit(1);
+}
+
+function startProblem(error: unknown, { host, port, databaseUrl }: Settings): string[] {
+  const code = error instanceof Error && "code" in error ? error.code : "";
+  if (code === "EADDRINUSE") {
+    return [`Port ${port} or ${port + 1} of ${host} is in use: stop what listens there, or set PORT to another one`];
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return [
+    `Scrip cannot start: ${message}`,
+    ...(databaseUrl === null ? [] : [`DATABASE_URL is ${new URL(databaseUrl).host}`]),
+  ];
+}
+
+function localUrl({ host, port }: Settings): string {
+  const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return `http://${reached}:${port}`;
+}
+
+async function openEngine(settings: Settings, logger: Logger, stripeEndpoint: StripeEndpoint | null): Promise<Engine> {
+  const storage = createStorage(
+    createClient({
+      url: settings.databaseUrl ?? pathToFileURL(resolve(settings.dataDir, "scrip.db")).href,
+      timeout: 5000,
+      ...(settings.databaseAuthToken === null ? {} : { authToken: settings.databaseAuthToken }),
+    }),
+  );
+  await migrate(storage, Date.now);
+  return createEngine({
+    storage,
+    vault: await createVault(settings.masterKey ?? (await developmentKey(settings.dataDir))),
+    sandbox: createProcessPool(settings.sandboxProcesses === null ? {} : { processes: settings.sandboxProcesses }),
+    compile: compileWorkflow,
+    fetch,
+    publicFetch: createPublicFetch(),
+    now: Date.now,
+    ...(stripeEndpoint === null ? {} : { stripeEndpoint }),
+    onFault: (fault, what) => logger.error({ err: fault }, what),
+  });
+}
+
+function localStripeAt({ port }: Settings): StripeEndpoint {
+  return { protocol: "http", host: "127.0.0.1", port: port + 1 };
+}
+
+/** A key of the data folder's own, made once. Only for development: production brings its own. */
+async function developmentKey(dataDir: string): Promise<string> {
+  const file = join(dataDir, "master.key");
+  const fresh = crypto.getRandomValues(new Uint8Array(32)).toHex();
+  await writeFile(file, fresh, { mode: 0o600, flag: "wx" }).catch((error: unknown) => {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  });
+  return readFile(file, "utf8");
+}
+
+function swaggerUi() {
+  const root = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
+  return serveStatic({ root, rewriteRequestPath: (path) => path.replace(/^\/docs\/assets/, "") });
+}
+
+function listen(app: Hono, { host, port }: Settings): Promise<ServerType> {
+  return new Promise((done, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: host, port }, () => done(server));
+    server.once("error", reject);
+  });
+}
+
+/** No new connections; idle ones are closed, busy ones when their request is answered. */
+function closeServer(server: ServerType): Promise<void> {
+  return new Promise((done, reject) => {
+    server.close((error) => (error === undefined ? done() : reject(error)));
+    if ("closeIdleConnections" in server) server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,32 @@
+import { Hono } from "hono";
+import { describeRoute } from "hono-openapi";
+import type { Engine } from "../engine/engine.ts";
+import { redeem } from "../engine/redeem.ts";
+import { OfferRedemption } from "../schemas/decision.ts";
+import { OfferRedemptionRequest } from "../schemas/request.ts";
+import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
+import { clientBodyBytes, limitBody, readBody } from "./body.ts";
+import { operation } from "./operation.ts";
+
+/** `POST /api/v1/offer-redemptions`. */
+export function offerRedemptions(engine: Engine, options: AppOptions): Hono {
+  const describe = operation({
+    tag: "Decisions",
+    summary: "Redeem an offer token",
+    description:
+      "Runs the offer's redemption-method workflow and answers with its action. The same offering and identity get the " +
+      "same answer. A workflow that refuses answers with its own status, and with the action that it names; one that " +
+      "breaks answers 531.",
+    security: "key",
+    body: OfferRedemptionRequest,
+    answers: { 200: OfferRedemption },
+    errors: [400, 401, 403, 404, 409, 410, 413, 503, 531],
+  });
+  return new Hono().post("/", describeRoute(describe), limitBody(clientBodyBytes), async (c) => {
+    const caller = await callerOf(c, engine, options);
+    const request = await readBody(c, OfferRedemptionRequest);
+    assertPageMaySay(c, caller, request);
+    const answer = await redeem(engine, caller, { request, mosUserAgent: c.req.header("x-mos-user-agent") });
+    return Response.json(answer.body, { status: answer.status });
+  });
+}

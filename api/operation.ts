@@ -1,0 +1,68 @@
+import type { ConversionConfig } from "@valibot/to-json-schema";
+import { type DescribeRouteOptions, resolver } from "hono-openapi";
+import type * as v from "valibot";
+import { ErrorBody } from "../schemas/errors.ts";
+
+type Schema = v.GenericSchema;
+
+/** What a route says of itself in `/openapi.json`. */
+export type Operation = {
+  tag: string;
+  summary: string;
+  description?: string;
+  security: "key" | "admin" | "none";
+  body?: Schema;
+  answers: Record<number, Schema>;
+  errors: readonly number[];
+};
+
+const errorWords: Record<number, string> = {
+  400: "The request is wrong",
+  401: "The key, token or identity is not valid",
+  403: "The caller may not do this",
+  404: "There is nothing of this name",
+  409: "It is too late, or somebody was faster",
+  410: "No longer on offer",
+  413: "The body is too large",
+  422: "The document cannot be applied",
+  503: "Try again after `Retry-After` seconds",
+  531: "The workflow is broken; its event says how",
+};
+
+/** An OpenAPI operation made from the schemas that validate. */
+export function operation({
+  tag,
+  summary,
+  description,
+  security,
+  body,
+  answers,
+  errors,
+}: Operation): DescribeRouteOptions {
+  const responses: NonNullable<DescribeRouteOptions["responses"]> = {};
+  for (const [status, schema] of Object.entries(answers)) {
+    responses[status] = { description: "Success", content: json(schema) };
+  }
+  for (const status of errors) {
+    responses[status] = { description: errorWords[status] ?? "Error", content: json(ErrorBody) };
+  }
+  return {
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    security: security === "none" ? [] : [{ [security]: [] }],
+    ...(body === undefined ? {} : { requestBody: { required: true, content: json(body) } }),
+    responses,
+  };
+}
+
+function json(schema: Schema) {
+  return { "application/json": { schema: resolver(schema, { options: conversion }) } };
+}
+
+/** A recursive `Json` is any value; checks that JSON Schema has no words for are left out. */
+const conversion: ConversionConfig = {
+  errorMode: "ignore",
+  typeMode: "input",
+  overrideSchema: ({ valibotSchema, jsonSchema }) => (valibotSchema.type === "lazy" ? {} : jsonSchema),
+};

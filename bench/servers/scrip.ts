@@ -1,0 +1,16 @@
+import { serve } from "@hono/node-server";
+import { createWorld } from "../../tests/fakes/world.ts";
+
+/** Decisions with one offer, as a site asks for them: a real database in a file, events written. */
+const anonymous = process.argv[2] === "anonymous";
+const world = await createWorld();
+world.clock.set(Date.now());
+const server = serve({ fetch: world.app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) => {
+  const identity = anonymous ? { anonymousIdentifier: "anon_1" } : { userIdentifier: "buyer@example.com" };
+  const headers = { authorization: `Bearer ${world.secretKey}` };
+  const url = `http://127.0.0.1:${port}/api/v1/surface-decisions`;
+  console.log(JSON.stringify({ url, body: { surfaceSlug: "web", identity }, headers }));
+});
+process.on("SIGTERM", () => {
+  server.close(() => world.close().then(() => process.exit(0)));
+});

@@ -1,0 +1,4 @@
+import { nodeTerminal } from "./node-terminal.ts";
+import { runScrip } from "./program.ts";
+
+process.exitCode = await runScrip(nodeTerminal(), process.argv.slice(2));

@@ -1,0 +1,116 @@
+/**
+ * TypeScript declarations of the globals that the sandbox gives a workflow beside the language's own. They are kept as
+ * text, because as a `.d.ts` of this project they would stand beside Node's. A test compares them with the sandbox.
+ */
+export const workflowGlobals = `/** What a workflow has beside the language itself. There is no file system, no process and no network but fetch. */
+
+interface Console {
+  debug(...data: unknown[]): void;
+  dir(...data: unknown[]): void;
+  error(...data: unknown[]): void;
+  info(...data: unknown[]): void;
+  log(...data: unknown[]): void;
+  trace(...data: unknown[]): void;
+  warn(...data: unknown[]): void;
+}
+/** Goes into the redemption's event. */
+declare var console: Console;
+
+declare function setTimeout<A extends unknown[]>(callback: (...args: A) => unknown, ms?: number, ...args: A): number;
+declare function setInterval<A extends unknown[]>(callback: (...args: A) => unknown, ms?: number, ...args: A): number;
+declare function clearTimeout(id: number | undefined): void;
+declare function clearInterval(id: number | undefined): void;
+declare function queueMicrotask(callback: () => unknown): void;
+
+/** Binary text to base64. */
+declare function btoa(text: string): string;
+/** Base64 to binary text. */
+declare function atob(base64: string): string;
+
+declare class TextEncoder {
+  readonly encoding: string;
+  encode(text?: string): Uint8Array<ArrayBuffer>;
+}
+/** UTF-8 only. */
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+  readonly encoding: string;
+  readonly fatal: boolean;
+  readonly ignoreBOM: boolean;
+  decode(input?: ArrayBuffer | ArrayBufferView): string;
+}
+
+declare class AbortSignal {
+  private constructor();
+  static abort(reason?: unknown): AbortSignal;
+  static timeout(ms: number): AbortSignal;
+  static any(signals: readonly AbortSignal[]): AbortSignal;
+  readonly aborted: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
+  readonly reason: any;
+  onabort: (() => unknown) | null;
+  addEventListener(type: "abort", listener: () => unknown): void;
+  removeEventListener(type: "abort", listener: () => unknown): void;
+  throwIfAborted(): void;
+}
+declare class AbortController {
+  readonly signal: AbortSignal;
+  abort(reason?: unknown): void;
+}
+
+type HeadersInit = Headers | Iterable<readonly [string, string]> | Record<string, string>;
+declare class Headers {
+  constructor(init?: HeadersInit);
+  append(name: string, value: string): void;
+  delete(name: string): void;
+  get(name: string): string | null;
+  has(name: string): boolean;
+  set(name: string, value: string): void;
+  forEach(callback: (value: string, name: string, headers: Headers) => void): void;
+  entries(): IterableIterator<[string, string]>;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<string>;
+  [Symbol.iterator](): IterableIterator<[string, string]>;
+}
+
+/** Bodies are text. */
+interface RequestInit {
+  method?: string;
+  headers?: HeadersInit;
+  body?: string | { toString(): string } | null;
+  signal?: AbortSignal | null;
+}
+interface ResponseInit {
+  status?: number;
+  statusText?: string;
+  headers?: HeadersInit;
+}
+declare class Request {
+  constructor(input: Request | string | { toString(): string }, init?: RequestInit);
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly signal: AbortSignal | undefined;
+  readonly bodyUsed: boolean;
+  clone(): Request;
+  text(): Promise<string>;
+  // biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
+  json(): Promise<any>;
+}
+declare class Response {
+  constructor(body?: string | { toString(): string } | null, init?: ResponseInit);
+  static json(value: unknown, init?: ResponseInit): Response;
+  readonly url: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  readonly ok: boolean;
+  readonly bodyUsed: boolean;
+  clone(): Response;
+  text(): Promise<string>;
+  // biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
+  json(): Promise<any>;
+}
+/** Reaches the environment's outboundOrigins, and nothing else. */
+declare function fetch(input: Request | string | { toString(): string }, init?: RequestInit): Promise<Response>;
+`;

@@ -1,0 +1,65 @@
+// @ts-check
+/**
+ * One request to the engine and its answer. `status` 0: no answer came. `body` null: it was not JSON.
+ * @typedef {{ path: string, status: number, body: any, durationMs: number }} Exchange
+ */
+
+const timeoutMs = 10_000;
+const meta = (/** @type {string} */ name) =>
+  document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
+
+/**
+ * What this page's surface shows to somebody.
+ * @param {object} identity
+ */
+export function decide(identity) {
+  const resource = { id: location.pathname };
+  const http = { url: location.href, referer: document.referrer || null };
+  return ask("/api/v1/surface-decisions", { surfaceSlug: meta("scrip-surface"), identity, resource, http });
+}
+
+/**
+ * Redeems an offer token as somebody.
+ * @param {object} identity
+ * @param {string} offerToken
+ */
+export function redeem(identity, offerToken) {
+  return ask("/api/v1/offer-redemptions", { identity, offerToken, http: { url: location.href } });
+}
+
+/**
+ * Where an answer wants the reader to go, after success and after refusal alike; null when nowhere.
+ * @param {Exchange} exchange
+ */
+export function destination({ body }) {
+  const action = body?.action;
+  if (action?.type !== "navigate" || !URL.canParse(action.url, location.href)) return null;
+  const url = new URL(action.url, location.href);
+  return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
+}
+
+/**
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<Exchange>}
+ */
+async function ask(path, body) {
+  const startedMs = performance.now();
+  const done = (/** @type {number} */ status, /** @type {unknown} */ answer) => ({
+    path,
+    status,
+    body: answer,
+    durationMs: Math.round(performance.now() - startedMs),
+  });
+  try {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${meta("scrip-public-key")}`, "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    return done(response.status, await response.json().catch(() => null));
+  } catch {
+    return done(0, null);
+  }
+}

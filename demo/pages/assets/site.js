@@ -1,0 +1,50 @@
+// @ts-check
+import { showExchange, showKept } from "./backstage.js";
+import { openCheckout } from "./checkout.js";
+import { decide } from "./engine.js";
+import { placeComponents } from "./experience.js";
+import { forget, identity, remember, showReader } from "./reader.js";
+import { listen } from "./redeem.js";
+
+const story = document.querySelector("[data-gate]");
+const desk = document.querySelector("[data-checkout]");
+
+document.querySelector(".reader-sign-out")?.addEventListener("submit", forget);
+showReader(null);
+if (desk) openCheckout(desk);
+if (story) void readStory(story);
+
+/**
+ * Asks the engine what this story shows. Whatever goes wrong on the way, the story can be read.
+ * @param {Element} article
+ */
+async function readStory(article) {
+  showKept("redemption");
+  try {
+    const exchange = await decide(identity());
+    showExchange("decision", exchange);
+    if (exchange.body?.status !== "success") throw new Error(`no decision: ${exchange.status}`);
+    const decision = exchange.body;
+    remember(decision.identity);
+    showReader(decision.identity);
+    // somebody who has just paid is not asked again
+    if (article.hasAttribute("data-paid") && decision.offers.length > 0) return;
+    const roots = placeComponents(decision);
+    for (const root of roots) listen(root);
+    if (roots.length === 0) open(article, decision.customer.hasProducts ? "Included in your subscription." : "");
+  } catch (fault) {
+    console.warn("The story opens without an offer:", fault);
+    open(article, "Our subscriptions desk is not answering just now, so this story is on us.");
+  }
+}
+
+/**
+ * @param {Element} article
+ * @param {string} word
+ */
+function open(article, word) {
+  article.setAttribute("data-gate", "open");
+  const line = article.querySelector("[data-gate-word]");
+  line?.toggleAttribute("hidden", word === "");
+  line?.replaceChildren(word);
+}

@@ -1,0 +1,53 @@
+// @ts-check
+/** @typedef {import("./engine.js").Exchange} Exchange */
+
+const start = location.pathname;
+
+/** @type {Record<string, { text: string, link?: { href: string, label: string } }>} */
+const known = {
+  token_expired: {
+    text: "This offer ran out while you were reading.",
+    link: { href: start, label: "Fetch a fresh one" },
+  },
+  offer_unavailable: { text: "This offer is no longer available.", link: { href: start, label: "See what is" } },
+  already_redeemed: { text: "You have bought this already. There is nothing more to pay." },
+  invalid_user_jwt: { text: "Your sign-in has run out.", link: { href: "/demo/sign-up", label: "Sign in again" } },
+  token_identity_mismatch: {
+    text: "This offer was made to somebody else.",
+    link: { href: start, label: "Fetch one of your own" },
+  },
+};
+
+/**
+ * What to tell a reader whose redemption led nowhere.
+ * @param {Exchange} exchange
+ * @returns {{ text: string, link?: { href: string, label: string } }}
+ */
+export function troubleOf({ status, body }) {
+  if (status === 0) return { text: "We could not reach the subscriptions desk. Check your connection and try again." };
+  const code = typeof body?.code === "string" ? body.code : "";
+  if (Object.hasOwn(known, code)) return known[code] ?? { text: "" };
+  if (status === 503) return { text: "The subscriptions desk is busy. Give it a moment and try again." };
+  if (code === "redemption_refused" || code === "limit_reached") return { text: body.message };
+  const reference = typeof body?.eventId === "string" ? ` (reference ${body.eventId})` : "";
+  return { text: `Something went wrong at our end, and nothing was charged. Try again in a moment${reference}.` };
+}
+
+/**
+ * The same as an element that assistive technology reads out.
+ * @param {Exchange} exchange
+ */
+export function troubleLine(exchange) {
+  const { text, link } = troubleOf(exchange);
+  const line = document.createElement("p");
+  line.setAttribute("role", "alert");
+  line.setAttribute("data-trouble", "");
+  line.textContent = text;
+  if (link) {
+    const anchor = document.createElement("a");
+    anchor.href = link.href;
+    anchor.textContent = link.label;
+    line.append(" ", anchor);
+  }
+  return line;
+}

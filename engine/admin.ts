@@ -1,0 +1,39 @@
+import { eq } from "drizzle-orm";
+import { adminTokens } from "../schemas/tables.ts";
+import { randomText, sha256Hex } from "./digest.ts";
+import type { Engine } from "./engine.ts";
+import { ScripError } from "./error.ts";
+
+/** What an admin token may do: read; read and try; everything. */
+export const adminRoles = ["viewer", "editor", "publisher"] as const;
+export type AdminRole = (typeof adminRoles)[number];
+
+/** An operator, as far as the token tells. */
+export type Admin = { label: string; role: AdminRole };
+
+/** The text of a new admin token. */
+export function newAdminToken(): string {
+  return `adm_${randomText(40)}`;
+}
+
+/** Makes a token known; again and again does no harm. */
+export async function ensureAdminToken(engine: Engine, token: string, { label, role }: Admin): Promise<void> {
+  const hash = await sha256Hex(token);
+  const row = { hash, label, role, createdAt: engine.now() };
+  await engine.storage.write(async (tx) => {
+    await tx.insert(adminTokens).values(row).onConflictDoNothing();
+  });
+}
+
+/** Finds the operator of a token and asks for a role. Throws `invalid_admin_token` or `role_not_allowed`. */
+export async function authenticateAdmin(engine: Engine, token: string, needed: AdminRole): Promise<Admin> {
+  const hash = await sha256Hex(token);
+  const [row] = await engine.storage.db.select().from(adminTokens).where(eq(adminTokens.hash, hash));
+  if (row === undefined || row.revokedAt !== null) {
+    throw new ScripError("invalid_admin_token", "Invalid admin token");
+  }
+  if (adminRoles.indexOf(row.role) < adminRoles.indexOf(needed)) {
+    throw new ScripError("role_not_allowed", `This needs the role ${needed}; the token's role is ${row.role}`);
+  }
+  return { label: row.label, role: row.role };
+}

@@ -1,0 +1,72 @@
+import type { ErrorCode } from "../schemas/error-codes.ts";
+import type { Identity } from "../schemas/identity.ts";
+import type { OfferRedemptionRequest } from "../schemas/request.ts";
+import type { OfferTokenClaims } from "../schemas/token.ts";
+import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
+import type { Engine } from "./engine.ts";
+import { ScripError } from "./error.ts";
+import { unavailable } from "./filters.ts";
+import type { Caller } from "./keys.ts";
+import { verifyOfferToken } from "./token.ts";
+
+/** A redemption request with what its headers said. */
+export type RedemptionInput = { request: OfferRedemptionRequest; mosUserAgent: string | undefined };
+
+/** A redemption whose token, identity and offer were found good. */
+export type AdmittedRedemption = RedemptionInput & {
+  caller: Caller;
+  identity: Identity;
+  claims: OfferTokenClaims;
+  /** As it was when the token was issued: the price that was shown is the price that is charged. */
+  offer: CompiledOffer;
+  plan: CompiledPlan | null;
+  /** As it is now: the method's current workflow, today's limits. */
+  currentOffer: CompiledOffer;
+};
+
+/**
+ * Asks whether a token may be redeemed: its signature and claims, by this identity, for an offer that is still on.
+ * Throws a `ScripError` whose code names the first thing that is wrong.
+ */
+export async function admit(
+  engine: Engine,
+  caller: Caller,
+  input: RedemptionInput,
+  identity: Identity,
+): Promise<AdmittedRedemption> {
+  const { environment } = caller;
+  const nowMs = engine.now();
+  const expected = { environmentId: environment.id, nowMs };
+  const verified = await verifyOfferToken(environment.signing, input.request.offerToken, expected);
+  if (!verified.ok) throw new ScripError(verified.code, refusalMessages[verified.code]);
+  const { claims } = verified;
+  if (!mayRedeem(claims, identity)) {
+    throw new ScripError("token_identity_mismatch", "The offer token was issued to somebody else");
+  }
+  const currentOffer = environment.compiled.offers.get(claims.offer);
+  const offer = (await engine.environments.version(environment.id, claims.version))?.offers.get(claims.offer);
+  if (currentOffer === undefined || offer === undefined) throw offerUnavailable("it is no longer on offer");
+  const refusal = unavailable(currentOffer, nowMs);
+  if (refusal !== null) throw offerUnavailable(refusal.detail);
+  const plan = claims.plan === null ? null : offer.plans.find(({ id }) => id === claims.plan);
+  if (plan === undefined) throw offerUnavailable("the plan is no longer on offer");
+  return { ...input, caller, identity, claims, offer, plan, currentOffer };
+}
+
+/** An anonymous visitor's token is for that visitor, or for whoever signs up with it; a user's is for that user. */
+function mayRedeem(claims: OfferTokenClaims, identity: Identity): boolean {
+  if (!claims.authenticated && identity.isAuthenticated) return true;
+  return claims.authenticated === identity.isAuthenticated && claims.sub === identity.identifier;
+}
+
+const refusalMessages = {
+  token_malformed: "The offer token is not a token of this server: send it exactly as the decision gave it",
+  token_signature_invalid: "The offer token's signature is not valid",
+  token_wrong_environment: "The offer token belongs to another environment",
+  token_expired: "The offer token has expired: ask for a new decision",
+  token_dry_run: "The offer token comes from a dry run, which cannot be redeemed",
+} as const satisfies Partial<Record<ErrorCode, string>>;
+
+function offerUnavailable(detail: string): ScripError {
+  return new ScripError("offer_unavailable", `The offer cannot be redeemed: ${detail}`);
+}

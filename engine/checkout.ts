@@ -1,0 +1,137 @@
+import { and, desc, eq } from "drizzle-orm";
+import * as v from "valibot";
+import { JsonObject } from "../schemas/json.ts";
+import { purchases } from "../schemas/tables.ts";
+import type { Claim, RedemptionKey } from "./claims.ts";
+import { randomText } from "./digest.ts";
+import type { Engine } from "./engine.ts";
+import type { Environment } from "./environments.ts";
+import { type StripeRequest, sendToStripe } from "./stripe.ts";
+
+/** What a Checkout Session is sold for. */
+export type Sale = { claim: Claim; offerId: string; planId: string | null; offerVersion: number };
+
+/** Whether a request creates a Checkout Session. */
+export function createsCheckoutSession({ method, path }: StripeRequest): boolean {
+  return method === "POST" && /^\/v1\/checkout\/sessions\/?$/.test(path);
+}
+
+/**
+ * Adds to a Checkout Session what leads back from Stripe to the redemption: `client_reference_id` and metadata, on the
+ * session and on what it makes, so that refunds and renewals are found too. The author's own metadata stays.
+ */
+export function withReferences(request: StripeRequest, environmentId: string, sale: Sale): StripeRequest {
+  const body = request.body ?? {};
+  const references = {
+    scrip_environment: environmentId,
+    scrip_offering: sale.claim.offeringId,
+    scrip_attempt: String(sale.claim.attempt),
+    scrip_offer: sale.offerId,
+    scrip_plan: sale.planId ?? "",
+  };
+  const made = {
+    payment: "payment_intent_data",
+    subscription: "subscription_data",
+    setup: "setup_intent_data",
+  } as const;
+  const mode = v.safeParse(v.picklist(["payment", "subscription", "setup"]), body.mode);
+  const child = mode.success ? made[mode.output] : undefined;
+  return {
+    ...request,
+    body: {
+      ...body,
+      client_reference_id: sale.claim.offeringId,
+      metadata: { ...objectOf(body.metadata), ...references },
+      ...(child === undefined
+        ? {}
+        : {
+            [child]: {
+              ...objectOf(body[child]),
+              metadata: { ...objectOf(objectOf(body[child]).metadata), ...references },
+            },
+          }),
+    },
+  };
+}
+
+const Session = v.object({
+  id: v.pipe(v.string(), v.startsWith("cs_")),
+  expires_at: v.nullish(v.number()),
+});
+
+/** Records the pending purchase of a session that Stripe has just made, or made before for the same key. */
+export async function recordPendingPurchase(
+  engine: Engine,
+  { accountId, answer, sale }: { accountId: string; answer: unknown; sale: Sale },
+): Promise<void> {
+  const session = v.parse(Session, answer);
+  const { environmentId, offeringId, identityKey, attempt } = sale.claim;
+  await engine.storage.write(async (tx) => {
+    await tx
+      .insert(purchases)
+      .values({
+        id: `pur_${randomText(16)}`,
+        environmentId,
+        offeringId,
+        identityKey,
+        attempt,
+        offerId: sale.offerId,
+        planId: sale.planId,
+        offerVersion: sale.offerVersion,
+        accountId,
+        sessionId: session.id,
+        sessionExpiresAt: typeof session.expires_at === "number" ? session.expires_at * 1000 : null,
+        status: "pending",
+        createdAt: engine.now(),
+      })
+      .onConflictDoNothing();
+  });
+}
+
+/** The sessions of a redemption's latest attempt. */
+export async function sessionsOf(engine: Engine, key: RedemptionKey) {
+  const rows = await engine.storage.db
+    .select()
+    .from(purchases)
+    .where(
+      and(
+        eq(purchases.environmentId, key.environmentId),
+        eq(purchases.offeringId, key.offeringId),
+        eq(purchases.identityKey, key.identityKey),
+      ),
+    )
+    .orderBy(desc(purchases.attempt));
+  return rows.filter(({ attempt }) => attempt === rows[0]?.attempt);
+}
+
+/** What Stripe says of the sessions behind a redemption's answer; `none` when it made none. */
+export type SessionStatus = "none" | "open" | "complete" | "expired" | "unknown";
+
+const StatusOnly = v.object({ status: v.picklist(["open", "complete", "expired"]) });
+
+/** Asks Stripe. One complete session makes the redemption complete; it has expired when all of them have. */
+export async function sessionStatus(
+  engine: Engine,
+  environment: Environment,
+  key: RedemptionKey,
+): Promise<SessionStatus> {
+  const sessions = await sessionsOf(engine, key);
+  if (sessions.length === 0) return "none";
+  const statuses = await Promise.all(
+    sessions.map(async ({ accountId, sessionId }): Promise<SessionStatus> => {
+      const secretKey = environment.stripeAccounts.get(accountId);
+      if (secretKey === undefined) return "unknown";
+      const request = { method: "GET" as const, path: `/v1/checkout/sessions/${encodeURIComponent(sessionId)}` };
+      const { body } = await sendToStripe(engine.stripe(secretKey), request, null);
+      const parsed = v.safeParse(StatusOnly, body);
+      return parsed.success ? parsed.output.status : "unknown";
+    }),
+  );
+  for (const decisive of ["complete", "unknown", "open"] as const) if (statuses.includes(decisive)) return decisive;
+  return "expired";
+}
+
+function objectOf(value: unknown): JsonObject {
+  const parsed = v.safeParse(JsonObject, value);
+  return parsed.success ? parsed.output : {};
+}

@@ -1,0 +1,53 @@
+import type { RecordedAnswer } from "./claims.ts";
+import type { WorkflowCompiler } from "./compiler.ts";
+import { createEnvironments, type Environments } from "./environments.ts";
+import { createEventLog, type EventLog } from "./events.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Storage } from "./storage.ts";
+import { createStripeClients, type StripeClients, type StripeEndpoint } from "./stripe.ts";
+import type { Vault } from "./vault.ts";
+
+/** What differs between runtimes. Everything else is the engine. */
+export type EngineParts = {
+  storage: Storage;
+  vault: Vault;
+  sandbox: Sandbox;
+  compile: WorkflowCompiler;
+  /** For hosts that the operator configured: Stripe, key sets. */
+  fetch: typeof fetch;
+  /** For addresses that a workflow names: refuses every address that is not public. */
+  publicFetch: typeof fetch;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Where Stripe is; the real one when left out. */
+  stripeEndpoint?: StripeEndpoint;
+  /** Told of failures that no caller is waiting for. */
+  onFault: (fault: unknown, what: string) => void;
+};
+
+/** The engine: its parts, and what it keeps in memory. */
+export type Engine = EngineParts & {
+  environments: Environments;
+  events: EventLog;
+  stripe: StripeClients;
+  /** Redemptions under way in this process, so that a second request waits for the first. */
+  redemptionsUnderWay: Map<string, Promise<RecordedAnswer>>;
+};
+
+/** Puts an engine together. The storage must be migrated. */
+export function createEngine(parts: EngineParts): Engine {
+  return {
+    ...parts,
+    environments: createEnvironments(parts),
+    events: createEventLog(parts),
+    stripe: createStripeClients(parts),
+    redemptionsUnderWay: new Map(),
+  };
+}
+
+/** Writes what is still in memory and ends the sandbox. Call it after the last request was answered. */
+export async function closeEngine(engine: Engine): Promise<void> {
+  await engine.events.flush();
+  await engine.sandbox.close();
+  engine.storage.close();
+}

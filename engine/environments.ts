@@ -1,0 +1,168 @@
+import { and, desc, eq, gt, isNull, or } from "drizzle-orm";
+import { LRUCache } from "lru-cache";
+import * as v from "valibot";
+import { Config } from "../schemas/config.ts";
+import {
+  apiKeys,
+  entityIds,
+  environmentSecrets,
+  environments,
+  environmentVersions,
+  signingKeys,
+  stripeAccounts,
+} from "../schemas/tables.ts";
+import { type CompiledConfig, compileConfig } from "./config/compiled.ts";
+import type { Storage } from "./storage.ts";
+import { importSigningKey, type SigningKeys } from "./token.ts";
+import { createUserJwtVerifier, type UserJwtVerifier } from "./user-jwt.ts";
+import type { Vault } from "./vault.ts";
+
+/** Everything about an environment that requests read, in memory, as of one `revision`. */
+export type Environment = {
+  id: string;
+  revision: number;
+  compiled: CompiledConfig;
+  /** SHA-256 of a key to what it is. */
+  keys: Map<string, { id: string; kind: "sk" | "pk" }>;
+  signing: SigningKeys;
+  /** Account id to secret key. Never leaves the engine's process. */
+  stripeAccounts: Map<string, string>;
+  /** Variables and secrets, as workflows see them; and the names that are secret. */
+  env: Record<string, string>;
+  secrets: string[];
+  verifyUserJwt: UserJwtVerifier | null;
+};
+
+/** The environments of this process. */
+export type Environments = {
+  /** From memory, or loaded once. `undefined` when there is none of this id. */
+  get(id: string): Promise<Environment | undefined>;
+  /** Loads anew after a change made in this process. */
+  reload(id: string): Promise<Environment | undefined>;
+  /** Loads anew what another process changed. Call it about once a second. */
+  refresh(): Promise<void>;
+  /** The configuration at an earlier version. */
+  version(id: string, version: number): Promise<CompiledConfig | undefined>;
+};
+
+/** What `createEnvironments` needs of the engine. */
+export type EnvironmentParts = { storage: Storage; vault: Vault; fetch: typeof fetch; now: () => number };
+
+const StoredWorkflows = v.record(
+  v.string(),
+  v.object({ codeHash: v.string(), script: v.string(), sourceMap: v.string() }),
+);
+
+/** Keeps environments in memory: a decision never waits for the database to learn its configuration. */
+export function createEnvironments(parts: EnvironmentParts): Environments {
+  const loaded = new Map<string, Environment>();
+  const loading = new Map<string, Promise<Environment | undefined>>();
+  const versions = new LRUCache<string, CompiledConfig>({ max: 50 });
+
+  const reload = async (id: string) => {
+    const fresh = await loadEnvironment(parts, id);
+    const known = loaded.get(id);
+    if (fresh !== undefined && (known === undefined || known.revision <= fresh.revision)) loaded.set(id, fresh);
+    return loaded.get(id);
+  };
+  const get = (id: string) => {
+    const known = loaded.get(id);
+    if (known !== undefined) return Promise.resolve(known);
+    const first = loading.get(id) ?? reload(id).finally(() => loading.delete(id));
+    loading.set(id, first);
+    return first;
+  };
+  return {
+    get,
+    reload,
+    async refresh() {
+      const rows = await parts.storage.db
+        .select({ id: environments.id, revision: environments.revision })
+        .from(environments);
+      const changed = rows.filter(({ id, revision }) => (loaded.get(id)?.revision ?? revision) !== revision);
+      await Promise.all(changed.map(({ id }) => reload(id)));
+    },
+    async version(id, version) {
+      const current = await get(id);
+      if (current?.compiled.version === version) return current.compiled;
+      const key = `${id}:${version}`;
+      const compiled = versions.get(key) ?? (await loadVersion(parts.storage, id, version));
+      if (compiled !== undefined) versions.set(key, compiled);
+      return compiled;
+    },
+  };
+}
+
+async function loadEnvironment(parts: EnvironmentParts, id: string): Promise<Environment | undefined> {
+  const { storage, vault, now } = parts;
+  const { db } = storage;
+  // one batch is one snapshot: keys and configuration of the same revision
+  const [[row], keys, signing, accounts, secrets] = await db.batch([
+    db.select().from(environments).where(eq(environments.id, id)),
+    db
+      .select()
+      .from(apiKeys)
+      .where(and(eq(apiKeys.environmentId, id), isNull(apiKeys.revokedAt))),
+    db
+      .select()
+      .from(signingKeys)
+      .where(
+        and(eq(signingKeys.environmentId, id), or(isNull(signingKeys.verifyUntil), gt(signingKeys.verifyUntil, now()))),
+      )
+      .orderBy(desc(signingKeys.createdAt)),
+    db.select().from(stripeAccounts).where(eq(stripeAccounts.environmentId, id)),
+    db.select().from(environmentSecrets).where(eq(environmentSecrets.environmentId, id)),
+  ]);
+  if (row === undefined) return undefined;
+  const compiled = await loadVersion(storage, id, row.configVersion);
+  if (compiled === undefined) throw new Error(`environment ${id} lacks version ${row.configVersion}`);
+  const opened = await Promise.all(
+    signing.map(async ({ kid, secretSealed }) =>
+      importSigningKey(kid, await vault.open(secretSealed, `signing:${kid}`)),
+    ),
+  );
+  const current = opened[signing.findIndex(({ verifyUntil }) => verifyUntil === null)];
+  if (current === undefined) throw new Error(`environment ${id} has no signing key`);
+  const secretValues = await Promise.all(
+    secrets.map(
+      async ({ name, valueSealed }) => [name, await vault.open(valueSealed, `secret:${id}:${name}`)] as const,
+    ),
+  );
+  const accountKeys = await Promise.all(
+    accounts.map(
+      async ({ accountId, secretKeySealed }) =>
+        [accountId, await vault.open(secretKeySealed, `stripe:${id}:${accountId}`)] as const,
+    ),
+  );
+  const { userJwt, variables } = compiled.config;
+  return {
+    id,
+    revision: row.revision,
+    compiled,
+    keys: new Map(keys.map((key) => [key.hash, { id: key.id, kind: key.kind }])),
+    signing: { current, byKid: new Map(opened.map((key) => [key.kid, key])) },
+    stripeAccounts: new Map(accountKeys),
+    env: { ...variables, ...Object.fromEntries(secretValues) },
+    secrets: secretValues.map(([, value]) => value),
+    verifyUserJwt: userJwt === null ? null : createUserJwtVerifier(userJwt, parts.fetch),
+  };
+}
+
+async function loadVersion(storage: Storage, id: string, version: number): Promise<CompiledConfig | undefined> {
+  const { db } = storage;
+  const [[row], ids] = await db.batch([
+    db
+      .select()
+      .from(environmentVersions)
+      .where(and(eq(environmentVersions.environmentId, id), eq(environmentVersions.version, version))),
+    db.select().from(entityIds).where(eq(entityIds.environmentId, id)),
+  ]);
+  if (row === undefined) return undefined;
+  const byName = new Map(ids.map((entity) => [`${entity.kind}:${entity.slug}`, entity.id]));
+  const idOf = (kind: string, slug: string) => {
+    const found = byName.get(`${kind}:${slug}`);
+    if (found === undefined) throw new Error(`${kind} ${slug} has no id`);
+    return found;
+  };
+  return compileConfig(version, v.parse(Config, row.document), idOf, v.parse(StoredWorkflows, row.workflows));
+}

@@ -1,0 +1,27 @@
+/** What stands in an event where a secret stood. */
+export const mask = "***";
+
+const secretNames =
+  /^(userJwt|offerToken|token|cookies?|authorization|set-cookie|secret|secretKey|password|api_?key|client_secret)$/i;
+
+/**
+ * A value as JSON text with its secrets masked: members with a telling name, and every occurrence of `secrets` inside
+ * any text. What is not JSON is dropped as `JSON.stringify` drops it.
+ */
+export function maskedText(value: unknown, secrets: readonly string[] = []): string {
+  const text = JSON.stringify(value ?? null, (name, inner: unknown) =>
+    secretNames.test(name) && inner !== null && inner !== undefined ? mask : inner,
+  );
+  return withoutSecrets(text, secrets);
+}
+
+/** A JSON text in which every occurrence of `secrets` is masked. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const secret of secrets) {
+    // as it stands inside a JSON text; a very short one would mask half of what is there
+    const written = JSON.stringify(secret).slice(1, -1);
+    if (written.length >= 6) clean = clean.replaceAll(written, mask);
+  }
+  return clean;
+}

@@ -1,0 +1,222 @@
+import { v7 as uuidv7 } from "uuid";
+import type { JsonObject } from "../schemas/json.ts";
+import { events } from "../schemas/tables.ts";
+import type { WorkflowResult } from "../schemas/workflow.ts";
+import type { AdmittedRedemption } from "./admission.ts";
+import { sessionStatus, sessionsOf } from "./checkout.ts";
+import {
+  type Claim,
+  type ClaimDecision,
+  claimRedemption,
+  lapsedHolders,
+  type RecordedAnswer,
+  type RedemptionKey,
+  recordOutcome,
+  settleClaim,
+} from "./claims.ts";
+import { visitorContext } from "./context.ts";
+import { sha256Hex } from "./digest.ts";
+import type { Engine } from "./engine.ts";
+import { ScripError } from "./error.ts";
+import { redemptionEvent } from "./event-data.ts";
+import { identityKey } from "./identity.ts";
+import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
+
+/** How much longer than the workflow's wall time a claim is held: for queueing and for writing the answer. */
+const leaseMarginMs = 10_000;
+const pollMs = 100;
+
+/** Runs the workflow of an offering, or finds the answer that it gave before. One process at a time decides. */
+export async function redeemOffering(engine: Engine, admitted: AdmittedRedemption): Promise<RecordedAnswer> {
+  const { environment } = admitted.caller;
+  const { identity, claims, currentOffer } = admitted;
+  const key: RedemptionKey = {
+    environmentId: environment.id,
+    offeringId: claims.jti,
+    identityKey: identityKey(identity),
+  };
+  const leaseMs = environment.compiled.config.budgets.wallMs + leaseMarginMs;
+  const deadlineMs = engine.now() + 2 * leaseMs;
+  let placesAsked = false;
+  while (engine.now() < deadlineMs) {
+    const decision = await claim(engine, admitted, key, leaseMs);
+    switch (decision.kind) {
+      case "claimed": {
+        const answer = await attempt(engine, admitted, decision.claim, leaseMs);
+        if (answer !== null) return answer;
+        break;
+      }
+      case "running":
+        await new Promise((resolve) => setTimeout(resolve, pollMs));
+        break;
+      case "answered": {
+        const answer = await standingAnswer(engine, admitted, key, decision);
+        if (answer !== null) return answer;
+        break;
+      }
+      case "complete":
+        throw new ScripError("already_redeemed", "This offer has been redeemed and paid for");
+      case "limit-reached":
+        if (placesAsked || !(await freePlaces(engine, admitted)))
+          throw limitReached(decision.limit, currentOffer.offer.name);
+        placesAsked = true;
+    }
+  }
+  throw new ScripError("redemption_in_progress", "This offer is being redeemed: try again", { retryAfterSeconds: 5 });
+}
+
+function claim(
+  engine: Engine,
+  admitted: AdmittedRedemption,
+  key: RedemptionKey,
+  leaseMs: number,
+): Promise<ClaimDecision> {
+  const { offer, plan, claims, currentOffer } = admitted;
+  return engine.storage.write((tx) =>
+    claimRedemption(tx, {
+      ...key,
+      offerId: offer.id,
+      planId: plan?.id ?? null,
+      offerVersion: claims.version,
+      limits: currentOffer.offer.limits,
+      leaseMs,
+      nowMs: engine.now(),
+    }),
+  );
+}
+
+/** Runs the workflow once under a claim and settles it. Null when the claim was lost meanwhile. */
+async function attempt(
+  engine: Engine,
+  admitted: AdmittedRedemption,
+  claim: Claim,
+  leaseMs: number,
+): Promise<RecordedAnswer | null> {
+  const { caller, claims, offer, plan, request, currentOffer } = admitted;
+  const run = await runWorkflow(
+    {
+      engine,
+      environment: caller.environment,
+      budgets: caller.environment.compiled.config.budgets,
+      sale: { claim, offerId: offer.id, planId: plan?.id ?? null, offerVersion: claims.version },
+      idempotencyKey: await idempotencyKey(claim),
+    },
+    {
+      runId: claim.claimId,
+      method: currentOffer.method,
+      input: {
+        identity: admitted.identity,
+        offer,
+        plan,
+        offeringId: claims.jti,
+        token: request.offerToken,
+        context: visitorContext(request, admitted.mosUserAgent),
+        resource: request.resource ?? null,
+      },
+      // a run must not outlive its claim
+      signal: AbortSignal.timeout(leaseMs - leaseMarginMs / 2),
+    },
+  );
+  return settle(engine, admitted, claim, run);
+}
+
+async function settle(
+  engine: Engine,
+  admitted: AdmittedRedemption,
+  claim: Claim,
+  run: WorkflowRun,
+): Promise<RecordedAnswer | null> {
+  const eventId = uuidv7();
+  const answer = answerOf(admitted, run, eventId);
+  const succeeded = run.verdict.kind === "result" && run.verdict.result.success;
+  const sessions = succeeded ? await sessionsOf(engine, claim) : [];
+  const ends = sessions.flatMap(({ sessionExpiresAt }) => (sessionExpiresAt === null ? [] : [sessionExpiresAt]));
+  const nowMs = engine.now();
+  const kept = await engine.storage.write(async (tx) => {
+    const settled = await settleClaim(tx, claim, {
+      status: succeeded ? "succeeded" : "failed",
+      answer,
+      expiresAt: ends.length === 0 ? null : Math.max(...ends),
+      nowMs,
+    });
+    if (settled) await tx.insert(events).values(redemptionEvent({ admitted, claim, run, answer, eventId, nowMs }));
+    return settled;
+  });
+  if (!kept) return null;
+  if (run.verdict.kind !== "unavailable") return answer;
+  throw new ScripError("sandbox_busy", "The workflow could not be run just now: try again", {
+    eventId,
+    retryAfterSeconds: 1,
+    cause: run.verdict.reason,
+  });
+}
+
+/** An earlier answer, while its Checkout Session can still be paid. Null when the session has expired. */
+async function standingAnswer(
+  engine: Engine,
+  { caller }: AdmittedRedemption,
+  key: RedemptionKey,
+  { answer, lapsed }: Extract<ClaimDecision, { kind: "answered" }>,
+): Promise<RecordedAnswer | null> {
+  const status = await sessionStatus(engine, caller.environment, key);
+  if (status === "complete" || status === "expired") {
+    await engine.storage.write((tx) => recordOutcome(tx, key, status));
+    return null;
+  }
+  if (status === "unknown" && lapsed) {
+    throw new ScripError("stripe_unreachable", "Stripe does not say whether this offer was paid for: try again", {
+      retryAfterSeconds: 5,
+    });
+  }
+  return answer;
+}
+
+/** Asks Stripe about sessions whose time is over. True when one of them gave its place back. */
+async function freePlaces(engine: Engine, { caller, currentOffer }: AdmittedRedemption): Promise<boolean> {
+  const { environment } = caller;
+  let freed = false;
+  for (const row of await lapsedHolders(engine.storage.db, environment.id, currentOffer.id, engine.now())) {
+    const status = await sessionStatus(engine, environment, row);
+    if (status !== "complete" && status !== "expired") continue;
+    await engine.storage.write((tx) => recordOutcome(tx, row, status));
+    freed ||= status === "expired";
+  }
+  return freed;
+}
+
+function limitReached(limit: "total" | "perCustomer", name: string): ScripError {
+  const whose = limit === "total" ? "is sold out" : "has been redeemed as often as one customer may";
+  return new ScripError("limit_reached", `The offer "${name}" ${whose}`);
+}
+
+async function idempotencyKey({ environmentId, offeringId, identityKey, attempt }: Claim): Promise<string> {
+  const digest = await sha256Hex(JSON.stringify([environmentId, offeringId, identityKey]));
+  return `scrip-${digest.slice(0, 32)}-${attempt}`;
+}
+
+/** The HTTP answer of a run (MonetizationOS offer redemption; 531 for a workflow that broke). */
+function answerOf({ identity }: AdmittedRedemption, { verdict }: WorkflowRun, eventId: string): RecordedAnswer {
+  if (verdict.kind !== "result") {
+    const body = { status: "error", statusCode: 531, message: "Workflow error", code: "workflow_error", eventId };
+    return { status: 531, body };
+  }
+  const { result } = verdict;
+  const action = actionOf(result);
+  if (result.success) {
+    const status = result.statusCode ?? 200;
+    const message: JsonObject = result.message === undefined ? {} : { message: result.message };
+    return {
+      status,
+      body: { status: "success", statusCode: status, eventId, identity: { ...identity }, ...message, action },
+    };
+  }
+  const status = result.statusCode ?? 400;
+  const named = result.action !== undefined || result.properties !== undefined;
+  const message = result.message ?? "The redemption was refused";
+  const body = { status: "error", statusCode: status, message, code: "redemption_refused", eventId };
+  return { status, body: named ? { ...body, action } : body };
+}
+
+function actionOf({ url, properties = {} }: WorkflowResult): JsonObject {
+  return url === undefined ? { type: "custom", properties } : { type: "navigate", properties, url };
+}

@@ -1,0 +1,52 @@
+import { v7 as uuidv7 } from "uuid";
+import type { Identity } from "../schemas/identity.ts";
+import { type AdmittedRedemption, admit, type RedemptionInput } from "./admission.ts";
+import type { RecordedAnswer } from "./claims.ts";
+import type { Engine } from "./engine.ts";
+import { ScripError } from "./error.ts";
+import { refusalEvent } from "./event-data.ts";
+import { identityKey, resolveIdentity } from "./identity.ts";
+import type { Caller } from "./keys.ts";
+import { redeemOffering } from "./redeem-offering.ts";
+
+/**
+ * Redeems an offer token. Resolves with the answer of the workflow, the same for every request of one offering and
+ * identity; throws a `ScripError` with the code of the refusal, and then no workflow has run.
+ */
+export async function redeem(engine: Engine, caller: Caller, input: RedemptionInput): Promise<RecordedAnswer> {
+  const identity = await resolveIdentity(caller, input.request.identity, engine.now());
+  try {
+    const admitted = await admit(engine, caller, input, identity);
+    return await once(engine, admitted, () => redeemOffering(engine, admitted));
+  } catch (error) {
+    if (!(error instanceof ScripError)) throw error;
+    throw recordRefusal(engine, caller, { input, identity, error });
+  }
+}
+
+/** Requests of one process for the same offering and identity share one answer. */
+function once(engine: Engine, { caller, claims, identity }: AdmittedRedemption, work: () => Promise<RecordedAnswer>) {
+  const key = JSON.stringify([caller.environment.id, claims.jti, identityKey(identity)]);
+  const first = engine.redemptionsUnderWay.get(key);
+  if (first !== undefined) return first;
+  const answer = work().finally(() => engine.redemptionsUnderWay.delete(key));
+  engine.redemptionsUnderWay.set(key, answer);
+  return answer;
+}
+
+type Refusal = { input: RedemptionInput; identity: Identity; error: ScripError };
+
+/** Records a refusal that has no event yet, and gives the error its `eventId`. */
+function recordRefusal(engine: Engine, caller: Caller, { input, identity, error }: Refusal): ScripError {
+  if (error.eventId !== undefined) return error;
+  const eventId = uuidv7();
+  const { request } = input;
+  engine.events.record(refusalEvent({ caller, request, identity, error, eventId, nowMs: engine.now() }));
+  const { code, message, issues, retryAfterSeconds, cause } = error;
+  return new ScripError(code, message, {
+    eventId,
+    cause,
+    ...(issues === undefined ? {} : { issues }),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  });
+}

@@ -1,0 +1,140 @@
+import * as v from "valibot";
+import { StripeCheckoutValues } from "../schemas/config.ts";
+import type { Identity } from "../schemas/identity.ts";
+import type { Json, JsonObject } from "../schemas/json.ts";
+import { WorkflowResult } from "../schemas/workflow.ts";
+import { createHost, type HostCallRecord, type RunContext } from "./capabilities.ts";
+import type { CompiledMethod, CompiledOffer, CompiledPlan } from "./config/compiled.ts";
+import type { VisitorContext } from "./context.ts";
+import { testGroup100 } from "./identity.ts";
+import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
+import { issuesOf } from "./issues.ts";
+import { sourcePosition } from "./sandbox/source-position.ts";
+import type { LogLine, SandboxOutcome } from "./sandbox.ts";
+
+/** What a workflow is run on. */
+export type WorkflowInput = {
+  identity: Identity;
+  offer: CompiledOffer;
+  plan: CompiledPlan | null;
+  offeringId: string;
+  token: string;
+  context: VisitorContext;
+  resource: JsonObject | null;
+};
+
+/** How a run came out: a valid result, a workflow that broke, or a sandbox that could not run it. */
+export type RunVerdict =
+  | { kind: "result"; result: WorkflowResult }
+  | { kind: "broken"; reason: string }
+  | { kind: "unavailable"; reason: string };
+
+/** One run, as the event keeps it. Times in milliseconds. */
+export type WorkflowRun = {
+  verdict: RunVerdict;
+  outcome: string;
+  codeHash: string;
+  input: JsonObject;
+  result: Json;
+  logs: LogLine[];
+  logsTruncated: boolean;
+  hostCalls: HostCallRecord[];
+  cpuMs: number;
+  wallMs: number;
+};
+
+/** Runs a method's workflow and validates what it returned. Never rejects for what the workflow does. */
+export async function runWorkflow(
+  context: RunContext,
+  {
+    runId,
+    method,
+    input,
+    signal,
+  }: { runId: string; method: CompiledMethod; input: WorkflowInput; signal: AbortSignal },
+): Promise<WorkflowRun> {
+  const { engine, environment, budgets } = context;
+  const host = createHost(context);
+  const argument = argumentOf(input, environment.env);
+  const run = await engine.sandbox.run(
+    {
+      runId,
+      tenant: `${environment.id}:${method.slug}`,
+      module: { codeHash: method.workflow.codeHash, script: method.workflow.script },
+      input: argument,
+      budgets,
+      signal,
+    },
+    host.handler,
+  );
+  return {
+    verdict: verdictOf(run.outcome, method),
+    outcome: run.outcome.kind,
+    codeHash: method.workflow.codeHash,
+    input: argument,
+    result: run.outcome.kind === "returned" ? run.outcome.value : null,
+    logs: run.logs,
+    logsTruncated: run.logsTruncated,
+    hostCalls: host.calls,
+    cpuMs: run.cpuMs,
+    wallMs: run.wallMs,
+  };
+}
+
+/** The workflow's argument, as `mos:workflow` types it, less `utils`. */
+function argumentOf(input: WorkflowInput, env: Record<string, string>): JsonObject {
+  const { identity, offer, plan, context } = input;
+  return {
+    identity: {
+      authType: identity.authType,
+      identifier: identity.identifier,
+      jwtClaims: identity.jwtClaims,
+      testGroup100: testGroup100(identity.identifier),
+      userType: identity.isAuthenticated ? "authenticated" : "anonymous",
+    },
+    offer: {
+      offerId: offer.id,
+      offeringId: input.offeringId,
+      presentation: offer.offer.presentation,
+      redemption: redemptionValues(offer, plan),
+      redemptionSchema: offer.method.schema,
+      token: input.token,
+      plan: plan === null ? null : { ...plan.shown },
+    },
+    context: { ...context },
+    resource: input.resource,
+    env,
+  };
+}
+
+/** What the offer's redemption schema makes of its values. */
+function redemptionValues(offer: CompiledOffer, plan: CompiledPlan | null): JsonObject {
+  if (offer.method.schema !== stripeCheckoutSchema) return offer.offer.redemption;
+  const values = v.parse(StripeCheckoutValues, offer.offer.redemption);
+  return { accountId: values.accountId, instructions: checkoutInstructions(values, plan?.plan ?? null) };
+}
+
+function verdictOf(outcome: SandboxOutcome, method: CompiledMethod): RunVerdict {
+  switch (outcome.kind) {
+    case "returned": {
+      const parsed = v.safeParse(WorkflowResult, outcome.value);
+      if (parsed.success) return { kind: "result", result: parsed.output };
+      const problems = issuesOf(parsed.issues).map(({ path, message }) =>
+        path === "" ? message : `${path} ${message}`,
+      );
+      return { kind: "broken", reason: `the workflow returned something else than a result: ${problems.join("; ")}` };
+    }
+    case "threw": {
+      const { name, message, line, column } = outcome.error;
+      const at =
+        line === undefined ? undefined : sourcePosition(method.workflow.sourceMap, { line, column: column ?? 1 });
+      const where = at === undefined ? "" : ` (line ${at.line}, column ${at.column})`;
+      return { kind: "broken", reason: `the workflow threw ${name}: ${message}${where}` };
+    }
+    case "cancelled":
+    case "host-failure":
+      return { kind: "unavailable", reason: outcome.message };
+    default:
+      return { kind: "broken", reason: `${outcome.kind}: ${outcome.message}` };
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The program of a sandbox process, and the only file that loads isolated-vm. It reads commands from fd 0 and writes
+ * reports to fd 1, one after the other and without an event loop: everything here is synchronous, and nothing of the
+ * process is reachable from a guest, which is given no function at all. `child-program.ts` bundles it.
+ */
+import { readSync, writeSync } from "node:fs";
+import ivm from "isolated-vm";
+import { createFrameReader, encodeFrame, type Frame } from "./frames.ts";
+import { commandMaxBytes, reportMaxChars } from "./limits.ts";
+import type { Command, Report, Turn } from "./protocol.ts";
+
+type Realm = { context: ivm.Context; enter: ivm.Reference };
+type Cell = { key: string; isolate: ivm.Isolate; prelude: ivm.Script; workflow?: ivm.Script; realm?: Realm };
+type Live = { cell: Cell; realm: Realm; cpuBase: bigint };
+type Start = Extract<Command, { do: "start" }>;
+
+const scriptsMax = 256;
+const drainMs = 100;
+/** Past this much memory the idle isolates that were used longest ago go, with the garbage in them. */
+const tidyBytes = 320 << 20;
+const prefix = "(function(){";
+
+const scripts = new Map<string, string>();
+const shelf: Cell[] = [];
+const lives = new Map<string, Live>();
+let preludeText = "";
+let idleIsolates = 0;
+let unprepared: Cell | undefined;
+
+serve();
+
+function serve(): void {
+  const take = createFrameReader(commandMaxBytes, obey);
+  const buffer = Buffer.alloc(256 << 10);
+  for (;;) {
+    const length = readSync(0, buffer);
+    if (length === 0) return;
+    take(Buffer.from(buffer.subarray(0, length)));
+    if (unprepared) prepare(unprepared);
+    unprepared = undefined;
+  }
+}
+
+function obey({ header, body }: Frame): void {
+  const command: Command = JSON.parse(header);
+  if (command.do === "hello") {
+    preludeText = body;
+    idleIsolates = command.idleIsolates;
+    report({ kind: "ready" });
+  } else if (command.do === "start") start(command, body);
+  else if (command.do === "drop") drop(command.run, command.reuse);
+  else {
+    const live = lives.get(command.run);
+    if (!live) {
+      report({ kind: "failed", run: command.run, cpuMs: 0, why: "crash", message: "no such run" });
+      return;
+    }
+    const ok = command.do === "settle" && command.ok;
+    turn(command.run, live, command, [command.do, command.nowMs, command.id, ok, body]);
+  }
+}
+
+function start(command: Start, input: string): void {
+  const { run, codeHash, mode, seed, resultBytes, logBytes } = command;
+  const script = command.script ?? scripts.get(codeHash);
+  if (script === undefined) {
+    report({ kind: "need-script", run });
+    return;
+  }
+  remember(codeHash, script);
+  let cell: Cell | undefined;
+  try {
+    cell = takeCell(command.key, command.memoryMiB);
+    const realm = cell.realm ?? createRealm(cell);
+    cell.realm = undefined;
+    const live = { cell, realm, cpuBase: cell.isolate.cpuTime };
+    lives.set(run, live);
+    cell.workflow ??= cell.isolate.compileScriptSync(`${prefix}${script}\n})`, {
+      filename: "workflow.js",
+      columnOffset: -prefix.length,
+    });
+    const module: ivm.Reference = cell.workflow.runSync(realm.context, { reference: true, timeout: command.sliceMs });
+    const terms = JSON.stringify({ mode, seed, resultBytes, logBytes });
+    turn(run, live, command, ["start", command.nowMs, 0, true, input, terms, module.derefInto({ release: true })]);
+  } catch (error) {
+    if (cell && !lives.has(run)) retire(cell);
+    if (error instanceof SyntaxError) reportSyntaxError(run, error);
+    else fail(run, cell?.isolate, 0, error, "[]");
+  }
+}
+
+/** Enters the guest once, bounded in time, then takes what it said. */
+function turn(run: string, live: Live, { sliceMs }: Turn, args: unknown[]): void {
+  const { isolate } = live.cell;
+  const { enter } = live.realm;
+  try {
+    enterGuest(isolate, enter, args, sliceMs);
+    const records = drain(enter);
+    const cpuMs = cpuSince(live);
+    if (records.length > reportMaxChars) {
+      report({ kind: "failed", run, cpuMs, why: "flood", message: `more than ${reportMaxChars} characters at once` });
+    } else report({ kind: "slice", run, cpuMs }, records);
+  } catch (error) {
+    fail(run, isolate, isolate.isDisposed ? 0 : cpuSince(live), error, lastWords(live));
+  }
+}
+
+function drain(enter: ivm.Reference): string {
+  return String(enter.applySync(undefined, ["drain"], { timeout: drainMs }));
+}
+
+/** isolated-vm throws what an author's promise was rejected with and nobody caught; that ends no run, it is logged. */
+function enterGuest(isolate: ivm.Isolate, enter: ivm.Reference, args: unknown[], timeout: number): void {
+  try {
+    enter.applySync(undefined, args, { timeout });
+  } catch (error) {
+    if (isolate.isDisposed || isTimeout(error)) throw error;
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    enter.applySync(undefined, ["unheard", 0, 0, false, text], { timeout: drainMs });
+  }
+}
+
+/** What a guest wrote before it was stopped: its logs are worth having. */
+function lastWords({ cell, realm }: Live): string {
+  if (cell.isolate.isDisposed) return "[]";
+  try {
+    const records = drain(realm.enter);
+    return records.length > reportMaxChars ? "[]" : records;
+  } catch {
+    return "[]";
+  }
+}
+
+function fail(run: string, isolate: ivm.Isolate | undefined, cpuMs: number, error: unknown, records: string): void {
+  const message = error instanceof Error ? error.message : "unknown";
+  let why: "memory" | "timeout" | "crash" = "crash";
+  if (isolate?.isDisposed) why = "memory";
+  else if (isTimeout(error)) why = "timeout";
+  report({ kind: "failed", run, cpuMs, why, message }, records);
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === "Script execution timed out.";
+}
+
+function reportSyntaxError(run: string, { name, message }: Error): void {
+  const place = /\[(workflow\.js:\d+:\d+)\]/.exec(message)?.[1] ?? "workflow.js";
+  const stack = `${name}: ${message}\n    at ${place}`;
+  report({ kind: "slice", run, cpuMs: 0 }, JSON.stringify([{ k: "threw", name, message, stack }]));
+}
+
+function drop(run: string, reuse: boolean): void {
+  const live = lives.get(run);
+  if (!live) return;
+  lives.delete(run);
+  const { cell, realm } = live;
+  if (!reuse || cell.isolate.isDisposed) {
+    retire(cell);
+    return;
+  }
+  release(realm);
+  shelf.push(cell);
+  unprepared = cell;
+  if (shelf.length > idleIsolates) retire(shelf.shift());
+  if (process.memoryUsage.rss() > tidyBytes) for (const idle of shelf.splice(0, shelf.length >> 1)) retire(idle);
+}
+
+/** The most recently used idle isolate of this tenant and code, or a new one. An isolate serves one run at a time. */
+function takeCell(key: string, memoryMiB: number): Cell {
+  const at = shelf.findLastIndex((cell) => cell.key === key);
+  const [found] = at < 0 ? [] : shelf.splice(at, 1);
+  if (found && !found.isolate.isDisposed) return found;
+  const isolate = new ivm.Isolate({ memoryLimit: memoryMiB });
+  return { key, isolate, prelude: isolate.compileScriptSync(preludeText, { filename: "scrip:prelude" }) };
+}
+
+/** Makes the realm of an idle isolate's next run. No code of an author runs in it before that run. */
+function prepare(cell: Cell): void {
+  if (cell.realm || !shelf.includes(cell)) return;
+  try {
+    cell.realm = createRealm(cell);
+  } catch {
+    shelf.splice(shelf.indexOf(cell), 1);
+    retire(cell);
+  }
+}
+
+function createRealm(cell: Cell): Realm {
+  const context = cell.isolate.createContextSync();
+  const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true, timeout: 1000 });
+  return { context, enter };
+}
+
+function release(realm: Realm): void {
+  realm.enter.release();
+  realm.context.release();
+}
+
+function retire(cell: Cell | undefined): void {
+  if (!cell || cell.isolate.isDisposed) return;
+  cell.isolate.dispose();
+}
+
+function remember(codeHash: string, script: string): void {
+  scripts.delete(codeHash);
+  scripts.set(codeHash, script);
+  const [oldest] = scripts.keys();
+  if (scripts.size > scriptsMax && oldest !== undefined) scripts.delete(oldest);
+}
+
+function cpuSince({ cell, cpuBase }: Live): number {
+  return Number(cell.isolate.cpuTime - cpuBase) / 1e6;
+}
+
+function report(header: Report, body = "[]"): void {
+  const frame = encodeFrame(JSON.stringify(header), body);
+  for (let sent = 0; sent < frame.length; ) sent += writeSync(1, frame, sent);
+}

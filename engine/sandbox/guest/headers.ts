@@ -1,0 +1,70 @@
+/** What `new Headers(…)` takes. */
+export type HeadersLike = Headers | Iterable<readonly [string, string]> | Record<string, string> | undefined;
+
+const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// RFC 9110 section 5.5
+const valuePattern = /[\0\r\n]/;
+
+/** The Fetch standard's `Headers`: names in lower case, values of one name joined by a comma, sorted when listed. */
+export class Headers {
+  readonly #values = new Map<string, string>();
+
+  constructor(init?: HeadersLike) {
+    if (init === undefined || init === null) return;
+    const pairs = init instanceof Headers || isIterable(init) ? init : Object.entries(init);
+    for (const [name, value] of pairs) this.append(name, value);
+  }
+
+  append(name: string, value: string): void {
+    const before = this.get(name);
+    this.set(name, before === null ? value : `${before}, ${`${value}`.trim()}`);
+  }
+
+  delete(name: string): void {
+    this.#values.delete(key(name));
+  }
+
+  get(name: string): string | null {
+    return this.#values.get(key(name)) ?? null;
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(key(name));
+  }
+
+  set(name: string, value: string): void {
+    const text = `${value}`.trim();
+    if (valuePattern.test(text)) throw new TypeError(`the value of the header "${name}" has forbidden characters`);
+    this.#values.set(key(name), text);
+  }
+
+  forEach(callback: (value: string, name: string, headers: Headers) => void): void {
+    for (const [name, value] of this.entries()) callback(value, name, this);
+  }
+
+  *entries(): Generator<[string, string]> {
+    for (const name of [...this.#values.keys()].sort()) yield [name, this.#values.get(name) ?? ""];
+  }
+
+  *keys(): Generator<string> {
+    for (const [name] of this.entries()) yield name;
+  }
+
+  *values(): Generator<string> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  [Symbol.iterator](): Generator<[string, string]> {
+    return this.entries();
+  }
+}
+
+function key(name: string): string {
+  const text = `${name}`;
+  if (!namePattern.test(text)) throw new TypeError(`"${text}" is not a header's name`);
+  return text.toLowerCase();
+}
+
+function isIterable(value: object): value is Iterable<readonly [string, string]> {
+  return Symbol.iterator in value;
+}

@@ -1,0 +1,36 @@
+/** Globals that a workflow does not have: code from text, threads, collection hooks, and a clock that moves. */
+const absent = [
+  "eval",
+  "SharedArrayBuffer",
+  "Atomics",
+  "WebAssembly",
+  "WeakRef",
+  "FinalizationRegistry",
+  "Temporal",
+  "console",
+];
+
+/** Growing and moving buffers escape isolated-vm's accounting of memory. */
+const absentFromBuffers = ["resize", "transfer", "transferToFixedLength", "transferToImmutable"];
+
+/** Takes away what a workflow must not have. Runs first, before any code of the author. */
+export function lockdown(): void {
+  for (const name of absent) Reflect.deleteProperty(globalThis, name);
+  for (const name of absentFromBuffers) Reflect.deleteProperty(ArrayBuffer.prototype, name);
+  closeFunctionConstructors();
+}
+
+/** Every kind of function inherits a `constructor` that compiles text; each is replaced by one that throws. */
+function closeFunctionConstructors(): void {
+  const closed = function closed(): never {
+    throw new EvalError("Code generation from strings is not available in a workflow");
+  };
+  Object.defineProperty(closed, "name", { value: "Function" });
+  const kinds = [function plain() {}, async function later() {}, function* each() {}, async function* eachLater() {}];
+  for (const kind of kinds) {
+    const prototype: object = Object.getPrototypeOf(kind);
+    Object.defineProperty(prototype, "constructor", { value: closed, writable: false, configurable: false });
+  }
+  Object.defineProperty(closed, "prototype", { value: Function.prototype, writable: false });
+  Object.defineProperty(globalThis, "Function", { value: closed, writable: true, configurable: true });
+}

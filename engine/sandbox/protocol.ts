@@ -1,0 +1,65 @@
+import * as v from "valibot";
+import type { Json } from "../../schemas/json.ts";
+
+/**
+ * What the supervisor tells a sandbox process; the body beside it is named in each case. Every command but `hello`
+ * and `drop` is one slice: the process answers it with exactly one report before it reads the next.
+ */
+export type Command =
+  /** Body: the guest's prelude. Answered by `ready`. */
+  | { do: "hello"; idleIsolates: number }
+  /** Body: the input as JSON. `script` is left out when the process has seen `codeHash` before. */
+  | ({ do: "start"; run: string; key: string; codeHash: string; script?: string; memoryMiB: number } & StartTerms &
+      Turn)
+  /** Body: the answer's value, or its error `{ name, message }`, as JSON. */
+  | ({ do: "settle"; run: string; id: number; ok: boolean } & Turn)
+  | ({ do: "fire"; run: string; id: number } & Turn)
+  /** Forget the run; its isolate may serve again only if `reuse`. No answer. */
+  | { do: "drop"; run: string; reuse: boolean };
+
+/** What a slice may take, and the time its clock shows. */
+export type Turn = { sliceMs: number; nowMs: number };
+
+/** What the guest's prelude is told at the start. `seed` (four 32-bit integers) makes `Math.random` repeatable. */
+export type StartTerms = { mode: "run" | "inspect"; seed: number[]; resultBytes: number; logBytes: number };
+
+/** What a sandbox process reports. It is hostile territory: nothing in it is believed before it is parsed. */
+export const Report = v.variant("kind", [
+  v.object({ kind: v.literal("ready") }),
+  v.object({ kind: v.literal("need-script"), run: v.string() }),
+  v.object({ kind: v.literal("slice"), run: v.string(), cpuMs: v.pipe(v.number(), v.minValue(0)) }),
+  v.object({
+    kind: v.literal("failed"),
+    run: v.string(),
+    cpuMs: v.pipe(v.number(), v.minValue(0)),
+    why: v.picklist(["timeout", "memory", "flood", "crash"]),
+    message: v.string(),
+  }),
+]);
+export type Report = v.InferOutput<typeof Report>;
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
+
+/** Not checked again: it is part of a text that `JSON.parse` has just read. */
+const ParsedJson = v.custom<Json>((value) => value !== undefined);
+
+/** What a guest said in one slice, in order: the body of a `slice` or `failed` report. */
+export const GuestRecords = v.array(
+  v.variant("k", [
+    v.object({
+      k: v.literal("log"),
+      level: v.picklist(["debug", "log", "info", "warn", "error"]),
+      at: v.number(),
+      text: v.string(),
+    }),
+    v.object({ k: v.literal("truncated") }),
+    v.object({ k: v.literal("call"), seq: Count, name: v.string(), args: ParsedJson }),
+    v.object({ k: v.literal("timer"), id: Count, ms: v.pipe(v.number(), v.minValue(0)) }),
+    v.object({ k: v.literal("clear"), id: Count }),
+    v.object({ k: v.literal("returned"), value: ParsedJson }),
+    v.object({ k: v.literal("refused"), message: v.string() }),
+    v.object({ k: v.literal("threw"), name: v.string(), message: v.string(), stack: v.string() }),
+    v.object({ k: v.literal("stray"), id: Count }),
+  ]),
+);
+export type GuestRecord = v.InferOutput<typeof GuestRecords>[number];

@@ -1,0 +1,121 @@
+import * as v from "valibot";
+import type { ChildProgram } from "./child-program.ts";
+import { createFrameReader, encodeFrame, type Frame } from "./frames.ts";
+import { reportMaxBytes } from "./limits.ts";
+import { type Command, Report } from "./protocol.ts";
+import { type Child, spawnChild } from "./spawn-child.ts";
+
+/** Why a process is no more. `overdue`, `swollen` and `lied` are the supervisor's own kills. */
+export type ProcessEnd = {
+  reason: "overdue" | "swollen" | "lied" | "out-of-memory" | "crashed" | "killed" | "closed";
+  message: string;
+};
+
+/** What its owner is told: `onReport` once per slice, `onEnd` once, last. `body` is the guest's and not parsed yet. */
+export type ProcessEvents = {
+  onReady(): void;
+  onReport(report: Exclude<Report, { kind: "ready" }>, body: string): void;
+  onEnd(end: ProcessEnd): void;
+};
+
+/** One sandbox process. `send` may be called once it is ready; `kill` names the reason that `onEnd` will get. */
+export type SandboxProcess = {
+  pid(): number | undefined;
+  send(command: Command, body: string): void;
+  kill(end: ProcessEnd): void;
+  readonly ended: Promise<void>;
+};
+
+/** What all the processes of a pool have in common. */
+export type ProcessTerms = { program: Promise<ChildProgram>; writableKib: number; idleIsolates: number };
+
+type State = { child: Child | undefined; death: ProcessEnd | undefined; lastWords: string };
+
+const outsideSignals: readonly string[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
+const memoryWords = /out of memory|allocation failed|failed to allocate|bad_alloc|OOM/i;
+
+/** Starts a sandbox process. Never throws: a process that cannot start ends as `crashed`. */
+export function startProcess(terms: ProcessTerms, events: ProcessEvents): SandboxProcess {
+  const state: State = { child: undefined, death: undefined, lastWords: "" };
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const finish = (end: ProcessEnd) => {
+    resolve();
+    events.onEnd(end);
+  };
+  const kill = (end: ProcessEnd) => {
+    state.death ??= end;
+    state.child?.process.kill("SIGKILL");
+  };
+  terms.program.then(
+    (program) => {
+      if (state.death) {
+        finish(state.death);
+        return;
+      }
+      state.child = spawnChild(program, terms.writableKib);
+      listen(state, events, kill, finish);
+      const hello: Command = { do: "hello", idleIsolates: terms.idleIsolates };
+      state.child.stdin.write(encodeFrame(JSON.stringify(hello), program.prelude));
+    },
+    (error: unknown) => finish({ reason: "crashed", message: `the sandbox cannot be built: ${String(error)}` }),
+  );
+  return {
+    pid: () => state.child?.process.pid,
+    send: (command, body) => void state.child?.stdin.write(encodeFrame(JSON.stringify(command), body)),
+    kill,
+    ended,
+  };
+}
+
+function listen(
+  state: State,
+  events: ProcessEvents,
+  kill: (end: ProcessEnd) => void,
+  finish: (end: ProcessEnd) => void,
+) {
+  const { child } = state;
+  if (!child) return;
+  const read = createFrameReader(reportMaxBytes, (frame) => {
+    if (!state.death) hear(frame, events, kill);
+  });
+  child.stdout.on("data", (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch (error) {
+      kill({ reason: "lied", message: `the sandbox process broke the protocol: ${String(error)}` });
+    }
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    state.lastWords = (state.lastWords + text).slice(-4096);
+  });
+  // it no longer listens, so it is ending or has ended: the autopsy tells why
+  child.stdin.on("error", () => child.process.kill("SIGKILL"));
+  child.process.once("error", (error) => {
+    state.death ??= { reason: "crashed", message: `the sandbox process cannot be started: ${error.message}` };
+    if (child.process.pid === undefined) finish(state.death);
+  });
+  child.process.once("close", (code, signal) => {
+    if (child.process.pid !== undefined) finish(state.death ?? autopsy(code, signal, state.lastWords));
+  });
+}
+
+function hear(frame: Frame, events: ProcessEvents, kill: (end: ProcessEnd) => void): void {
+  const report = v.safeParse(Report, JSON.parse(frame.header));
+  if (!report.success) kill({ reason: "lied", message: "the sandbox process broke the protocol" });
+  else if (report.output.kind === "ready") events.onReady();
+  else events.onReport(report.output, frame.body);
+}
+
+/** V8 ends a process that is out of memory by a trap or an abort, mostly after saying so. */
+function autopsy(code: number | null, signal: string | null, lastWords: string): ProcessEnd {
+  if (signal !== null && outsideSignals.includes(signal)) {
+    return { reason: "killed", message: `the sandbox process was ended from outside (${signal})` };
+  }
+  if (memoryWords.test(lastWords) || signal === "SIGTRAP" || signal === "SIGABRT") {
+    return { reason: "out-of-memory", message: "the sandbox process ran out of memory" };
+  }
+  return {
+    reason: "crashed",
+    message: `the sandbox process crashed (${signal ?? `exit ${code}`}): ${lastWords.slice(-500)}`,
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * Seals secrets for storage with AES-256-GCM under a key that only the host has. A sealed text is
+ * `v1.<iv>.<ciphertext>` in base64url and is bound to its `context`, so that it cannot be moved to another row.
+ */
+export type Vault = {
+  seal(plaintext: string, context: string): Promise<string>;
+  /** Rejects when the key or the context is another one. */
+  open(sealed: string, context: string): Promise<string>;
+};
+
+/** Makes a vault from key material of any length; at least 32 random bytes are expected. */
+export async function createVault(keyMaterial: string): Promise<Vault> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`scrip-vault:${keyMaterial}`));
+  const key = await crypto.subtle.importKey("raw", digest, "AES-GCM", false, ["encrypt", "decrypt"]);
+  return {
+    async seal(plaintext, context) {
+      const iv = crypto.getRandomValues(new Uint8Array(12));
+      const additionalData = new TextEncoder().encode(context);
+      const data = new TextEncoder().encode(plaintext);
+      const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, key, data);
+      return `v1.${iv.toBase64({ alphabet: "base64url" })}.${new Uint8Array(sealed).toBase64({ alphabet: "base64url" })}`;
+    },
+    async open(sealed, context) {
+      const [version, iv, data] = sealed.split(".");
+      if (version !== "v1" || iv === undefined || data === undefined) throw new Error("not a sealed text");
+      const algorithm = {
+        name: "AES-GCM",
+        iv: Uint8Array.fromBase64(iv, { alphabet: "base64url" }),
+        additionalData: new TextEncoder().encode(context),
+      };
+      const plain = await crypto.subtle.decrypt(algorithm, key, Uint8Array.fromBase64(data, { alphabet: "base64url" }));
+      return new TextDecoder().decode(plain);
+    },
+  };
+}

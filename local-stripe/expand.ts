@@ -1,0 +1,67 @@
+import { answerOf } from "./answers/answer-of.ts";
+import { lineItemAnswer } from "./answers/session.ts";
+import type { Context } from "./context.ts";
+import { invalid } from "./errors.ts";
+import { isObject, type Json, type JsonObject, toJson } from "./json.ts";
+import { pageOf } from "./list-page.ts";
+
+/**
+ * An answer with the ids at `paths` replaced by their objects (Stripe API reference, "Expanding responses"): at most
+ * four levels, `data.` before them in lists. Throws a `StripeRefusal` for what cannot be expanded.
+ */
+export function expand(context: Context, answer: Json, paths: readonly string[]): Json {
+  for (const path of paths) {
+    const steps = path.split(".");
+    if (steps.length > 4) {
+      throw invalid(`You cannot expand more than 4 levels of a property (${path}).`, { param: "expand" });
+    }
+    expandStep(context, answer, steps, path);
+  }
+  return answer;
+}
+
+function expandStep(context: Context, value: Json | undefined, [step, ...rest]: string[], path: string): void {
+  if (step === undefined || value === null) {
+    return;
+  }
+  if (Array.isArray(value)) {
+    for (const member of value) {
+      expandStep(context, member, [step, ...rest], path);
+    }
+    return;
+  }
+  if (!isObject(value)) {
+    throw notExpandable(path);
+  }
+  value[step] = expanded(context, value, step, path);
+  expandStep(context, value[step], rest, path);
+}
+
+function expanded(context: Context, parent: JsonObject, step: string, path: string): Json {
+  const current = parent[step];
+  if (typeof current === "string") {
+    const object = answerOf(context, current);
+    if (object === undefined) {
+      throw notExpandable(path);
+    }
+    return object;
+  }
+  if (current === undefined && parent.object === "checkout.session" && step === "line_items") {
+    return toJson(lineItemsPage(context, String(parent.id), {}));
+  }
+  if (current === undefined || typeof current === "number" || typeof current === "boolean") {
+    throw notExpandable(path);
+  }
+  return current;
+}
+
+/** The lines of a session as a list: what `line_items` expands to, and an endpoint of its own. */
+export function lineItemsPage(context: Context, sessionId: string, params: Parameters<typeof pageOf>[2]["params"]) {
+  const lines = context.store.get("session", sessionId)?.line_items ?? [];
+  const url = `/v1/checkout/sessions/${sessionId}/line_items`;
+  return pageOf(lines, (line) => lineItemAnswer(context, line), { params, url, kind: "item" });
+}
+
+function notExpandable(path: string) {
+  return invalid(`This property cannot be expanded (${path}).`, { param: "expand" });
+}

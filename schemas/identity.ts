@@ -1,0 +1,38 @@
+import * as v from "valibot";
+import type { JsonObject } from "./json.ts";
+import type { AuthType } from "./workflow.ts";
+
+const Identifier = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
+
+const forms = ["userIdentifier", "userJwt", "anonymousIdentifier", "createAnonymousIdentifier"] as const;
+
+/**
+ * The identity in a request body: exactly one of five forms (MonetizationOS). Unknown fields are refused here,
+ * because a misspelt field would silently make somebody anonymous.
+ */
+export const IdentityInput = v.pipe(
+  v.strictObject({
+    userIdentifier: v.optional(Identifier),
+    userJwt: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(16_384))),
+    createAnonymousIdentifierFallback: v.optional(v.boolean()),
+    anonymousIdentifier: v.optional(Identifier),
+    createAnonymousIdentifier: v.optional(v.literal(true)),
+  }),
+  v.check(
+    (i) => forms.filter((form) => i[form] !== undefined).length === 1,
+    `exactly one of ${forms.join(", ")} is needed`,
+  ),
+  v.check(
+    (i) => i.createAnonymousIdentifierFallback === undefined || i.userJwt !== undefined,
+    "createAnonymousIdentifierFallback goes with userJwt only",
+  ),
+);
+export type IdentityInput = v.InferOutput<typeof IdentityInput>;
+
+/** Who a request turned out to speak for. */
+export type Identity = {
+  authType: AuthType;
+  isAuthenticated: boolean;
+  identifier: string;
+  jwtClaims: JsonObject;
+};

@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createClient } from "@libsql/client";
+import type { Hono } from "hono";
+import { createApp } from "../../api/app.ts";
+import { ensureAdminToken } from "../../engine/admin.ts";
+import { applyConfig } from "../../engine/config/apply.ts";
+import { createEnvironment } from "../../engine/create-environment.ts";
+import { closeEngine, createEngine, type Engine } from "../../engine/engine.ts";
+import { connectStripeAccount } from "../../engine/integrations.ts";
+import { createKey } from "../../engine/keys.ts";
+import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
+import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
+import type { Sandbox } from "../../engine/sandbox.ts";
+import { createStorage, migrate } from "../../engine/storage.ts";
+import { createVault } from "../../engine/vault.ts";
+import { createLocalStripe, type LocalStripe } from "../../local-stripe/local-stripe.ts";
+import { type Clock, createClock } from "./clock.ts";
+import { sampleConfig } from "./sample-config.ts";
+
+/** A whole Scrip in one test: a real database in a temp file, the real sandbox, a local Stripe, the app. */
+export type World = {
+  app: Hono;
+  engine: Engine;
+  stripe: LocalStripe;
+  clock: Clock;
+  /** What was told to `onFault`. */
+  faults: string[];
+  environmentId: string;
+  secretKey: string;
+  publicKey: string;
+  adminToken: string;
+  file: string;
+  close(): Promise<void>;
+};
+
+/** What a test may want otherwise. */
+export type WorldOptions = {
+  config?: (config: ReturnType<typeof sampleConfig>) => unknown;
+  sandbox?: Sandbox;
+  publicFetch?: typeof fetch;
+  /** A database that another world has made already. */
+  file?: string;
+  stripe?: LocalStripe;
+};
+
+export const origin = "https://news.example.com";
+export const adminToken = "adm_of-the-tests-0123456789012345678901234567";
+
+/** Makes a world with the environment `env_preview`. Close it. */
+export async function createWorld(options: WorldOptions = {}): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), "scrip-"));
+  const file = options.file ?? join(folder, "scrip.db");
+  const clock = createClock(Date.parse("2026-03-01T12:00:00Z"));
+  const faults: string[] = [];
+  const stripe =
+    options.stripe ??
+    createLocalStripe({ publicUrl: "http://stripe.test", secretKeys: ["sk_test_world"], now: clock.now, catalogue });
+  const storage = createStorage(createClient({ url: pathToFileURL(file).href, timeout: 5000 }));
+  await migrate(storage, clock.now);
+  const engine = createEngine({
+    storage,
+    vault: await createVault("the master key of the tests"),
+    sandbox: options.sandbox ?? createProcessPool({ processes: 1 }),
+    compile: compileWorkflow,
+    fetch: stripe.fetch,
+    publicFetch: options.publicFetch ?? refusingFetch,
+    now: clock.now,
+    stripeEndpoint: { protocol: "http", host: "stripe.test", port: 80 },
+    onFault: (fault, what) => faults.push(`${what}: ${fault instanceof Error ? fault.message : fault}`),
+  });
+  const environmentId = "env_preview";
+  if (options.file === undefined) {
+    await createEnvironment(engine, { id: environmentId, name: "Preview" });
+    await connectStripeAccount(engine, environmentId, { accountId: "acct_world", secretKey: "sk_test_world" });
+    const document = options.config?.(sampleConfig()) ?? sampleConfig();
+    await applyConfig(engine, environmentId, document, { author: "test", dryRun: false, expectedVersion: null });
+  }
+  await ensureAdminToken(engine, adminToken, { label: "test", role: "publisher" });
+  return {
+    app: createApp(engine, { ownOrigins: [] }),
+    engine,
+    stripe,
+    clock,
+    faults,
+    environmentId,
+    secretKey: (await createKey(engine, environmentId, "sk", "test")).key,
+    publicKey: (await createKey(engine, environmentId, "pk", "test")).key,
+    adminToken,
+    file,
+    async close() {
+      await closeEngine(engine);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const refusingFetch: typeof fetch = async () => {
+  throw new Error("tests have no network");
+};
+
+const catalogue = {
+  account: { id: "acct_world", name: "The Test Times" },
+  products: [{ id: "prod_premium", name: "Premium" }],
+  prices: [
+    {
+      id: "price_premium",
+      product: "prod_premium",
+      currency: "gbp",
+      unitAmount: 1000,
+      recurring: { interval: "month" as const },
+    },
+    { id: "price_day", product: "prod_premium", currency: "gbp", unitAmount: 200 },
+  ],
+};

@@ -1,0 +1,67 @@
+import chromium from "@sparticuz/chromium";
+import { type Browser, chromium as driver, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ListeningStripe, serveLocalStripe } from "../../local-stripe/serve.ts";
+import { catalogue, clientOf, payment, secretKey } from "./fixture.ts";
+
+let served: ListeningStripe;
+let browser: Browser;
+beforeAll(async () => {
+  served = await serveLocalStripe({ port: 0, secretKeys: [secretKey], catalogue });
+  // A browser of a single process dies with its first page.
+  const args = chromium.args.filter((arg) => arg !== "--single-process" && arg !== "--no-zygote");
+  browser = await driver.launch({ executablePath: await chromium.executablePath(), args });
+});
+afterAll(async () => {
+  await browser.close();
+  await served.stop();
+});
+
+async function open(options: { javaScriptEnabled?: boolean; width?: number } = {}) {
+  const { javaScriptEnabled = true, width = 1280 } = options;
+  const success_url = `${served.url}/c/pay/{CHECKOUT_SESSION_ID}`;
+  const session = await clientOf(served.fetch).checkout.sessions.create({ ...payment, success_url });
+  const page = await browser.newPage({ javaScriptEnabled, viewport: { width, height: 800 } });
+  const complaints: string[] = [];
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.goto(session.url ?? "");
+  return { page, complaints };
+}
+
+async function fill(page: Page, number: string) {
+  await page.getByLabel("Email").fill("reader@example.com");
+  await page.getByLabel("Card number").pressSequentially(number);
+  await page.getByLabel("Expiration date").pressSequentially("1234");
+  await page.getByLabel("Security code").fill("123");
+  await page.getByLabel("Name on card").fill("Ada Reader");
+}
+
+test("a buyer's card is declined, another one pays", async () => {
+  const { page, complaints } = await open();
+  await fill(page, "4000000000000002");
+  expect(await page.getByLabel("Card number").inputValue()).toBe("4000 0000 0000 0002");
+  expect(await page.getByLabel("Expiration date").inputValue()).toBe("12 / 34");
+  expect(complaints).toEqual([]);
+  await page.getByRole("button", { name: "Pay £14.99" }).click();
+  await page.getByText("Your card was declined.").waitFor();
+  expect(await page.evaluate("document.activeElement.name")).toBe("number");
+  await fill(page, "4242424242424242");
+  await page.getByRole("button", { name: "Pay £14.99" }).click();
+  await page.getByRole("heading", { name: "You’re all done here" }).waitFor();
+  await page.close();
+});
+
+test("without scripts the page pays as well", async () => {
+  const { page } = await open({ javaScriptEnabled: false });
+  await fill(page, "4242424242424242");
+  await page.getByRole("button", { name: "Pay £14.99" }).click();
+  await page.getByRole("heading", { name: "You’re all done here" }).waitFor();
+  await page.close();
+});
+
+test("on a screen of 360 pixels nothing sticks out", async () => {
+  const { page } = await open({ width: 360 });
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+  await page.close();
+});
