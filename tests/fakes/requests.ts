@@ -39,6 +39,6 @@ export function decideFor(world: World, identity: unknown, more: Record<string, 
 }
 
 /** Redeems a token. */
-export function redeemAs(world: World, identity: unknown, offerToken: string): Promise<Answer> {
+export function redeemAs(world: World, identity: unknown, offerToken: unknown): Promise<Answer> {
   return ask(world, "POST", "/api/v1/offer-redemptions", { body: { identity, offerToken } });
 }

@@ -1,0 +1,507 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
+import type {
+  HostAnswer,
+  HostCall,
+  HostCallHandler,
+  Sandbox,
+  SandboxModule,
+  SandboxRun,
+} from "../../engine/sandbox.ts";
+import type { Json } from "../../schemas/json.ts";
+import { type Budgets, defaultBudgets } from "../../schemas/workflow.ts";
+
+/** Budgets small enough for tests of what breaks them. */
+export const smallBudgets: Budgets = { ...defaultBudgets, wallMs: 5000, cpuMs: 150, memoryBytes: 16 << 20 };
+
+/** Compiles a source that is known to be right. */
+export async function moduleOf(source: string): Promise<SandboxModule> {
+  const compilation = await compileWorkflow(source);
+  if (!compilation.ok) throw new Error(JSON.stringify(compilation.problems));
+  return compilation.workflow;
+}
+
+/** A host that answers every call with what `answer` makes of it, and keeps the calls. */
+export function recordingHost(answer: (call: HostCall) => HostAnswer | Promise<HostAnswer>) {
+  const calls: HostCall[] = [];
+  const handler: HostCallHandler = async (call) => {
+    calls.push(call);
+    return answer(call);
+  };
+  return { calls, handler };
+}
+
+/** What a test may vary of a run. */
+export type RunOptions = {
+  input?: Json;
+  host?: HostCallHandler;
+  budgets?: Partial<Budgets>;
+  tenant?: string;
+  signal?: AbortSignal;
+};
+
+/** Compiles and runs a source once, each time as a tenant of its own unless told otherwise. */
+export async function runSource(sandbox: Sandbox, source: string, options: RunOptions = {}): Promise<SandboxRun> {
+  const module = await moduleOf(source);
+  const { input = {}, host = recordingHost(() => ({ ok: true, value: null })).handler, signal } = options;
+  const budgets = { ...smallBudgets, ...options.budgets };
+  const job = { runId: randomUUID(), tenant: options.tenant ?? randomUUID(), module, input, budgets };
+  return sandbox.run(signal ? { ...job, signal } : job, host);
+}
+
+const response = (body: string, status = 200): HostAnswer => ({
+  ok: true,
+  value: { status, statusText: "", url: "https://api.example/", headers: { "content-type": "application/json" }, body },
+});
+
+const seed = readFileSync(join(import.meta.dirname, "../../workflows/stripe-checkout.wf.ts"), "utf8");
+const seedInput = (userType: string) => ({
+  identity: { userType, identifier: "reader-1" },
+  offer: { token: "t.o.k", redemption: { accountId: "acct_1", instructions: { mode: "payment", line_items: [] } } },
+});
+
+/** The suite that every sandbox passes. */
+export function describeSandbox(name: string, create: () => Sandbox): void {
+  describe(`${name} keeps the sandbox contract`, () => {
+    let sandbox: Sandbox;
+    const run = (source: string, options?: RunOptions) => runSource(sandbox, source, options);
+
+    beforeAll(async () => {
+      sandbox = create();
+      await vi.waitUntil(() => sandbox.ready(), { timeout: 20_000 });
+    });
+    afterAll(() => sandbox.close());
+
+    describe("a run", () => {
+      test("of the seed sends an authenticated reader to the session that Stripe made", async () => {
+        const { calls, handler } = recordingHost(() => ({
+          ok: true,
+          value: { ok: true, status: 200, headers: {}, body: { url: "https://checkout.example/s" } },
+        }));
+        const { outcome } = await run(seed, { input: seedInput("authenticated"), host: handler });
+        const value = { success: true, action: "navigate", url: "https://checkout.example/s" };
+        expect(outcome).toEqual({ kind: "returned", value });
+        const body = {
+          mode: "payment",
+          line_items: [],
+          success_url: "https://example.com/success",
+          cancel_url: "https://example.com/cancel",
+        };
+        const request = { method: "POST", path: "/v1/checkout/sessions", body };
+        expect(calls).toEqual([{ seq: 0, name: "stripe.fetch", args: { accountId: "acct_1", request } }]);
+      });
+
+      test("of the seed sends an anonymous reader to sign up and calls nobody", async () => {
+        const { calls, handler } = recordingHost(() => ({ ok: true, value: null }));
+        const { outcome } = await run(seed, { input: seedInput("anonymous"), host: handler });
+        expect(outcome).toMatchObject({ kind: "returned", value: { success: false, statusCode: 401 } });
+        expect(calls).toEqual([]);
+      });
+
+      test("may be of a function that is not async", async () => {
+        const { outcome } = await run("export default ({ a }) => ({ a: a + 1 });", { input: { a: 1 } });
+        expect(outcome).toEqual({ kind: "returned", value: { a: 2 } });
+      });
+
+      test("cannot change its input", async () => {
+        const { outcome } = await run("export default ({ a }) => { a.b.push(1); };", { input: { a: { b: [] } } });
+        expect(outcome).toMatchObject({ kind: "threw", error: { name: "TypeError" } });
+      });
+
+      test("tells its CPU and wall time", async () => {
+        const { cpuMs, wallMs } = await run("export default () => { for (let i = 0; i < 1e6; i++); return 1; };");
+        expect(cpuMs).toBeGreaterThan(0);
+        expect(wallMs).toBeGreaterThan(0);
+      });
+
+      test("numbers its host calls from 0 and gets each answer where it asked", async () => {
+        const { calls, handler } = recordingHost(async ({ args }) => {
+          const late = JSON.stringify(args).includes("/0") ? 30 : 1;
+          await new Promise((resolve) => setTimeout(resolve, late));
+          return response(JSON.stringify(args));
+        });
+        const source = `export default async () => {
+          const answers = await Promise.all([0, 1, 2].map((i) => fetch("https://api.example/" + i)));
+          return Promise.all(answers.map(async (answer) => (await answer.json()).url));
+        };`;
+        const { outcome } = await run(source, { host: handler });
+        const urls = [0, 1, 2].map((i) => `https://api.example/${i}`);
+        expect(outcome).toEqual({ kind: "returned", value: urls });
+        expect(calls.map(({ seq }) => seq)).toEqual([0, 1, 2]);
+      });
+
+      test("sees the host's refusal as an error with its name", async () => {
+        const host = recordingHost(() => ({
+          ok: false,
+          error: { name: "NotAllowedError", message: "no such origin" },
+        }));
+        const source = `export default async () => {
+          try { await fetch("https://elsewhere.example") } catch (e) { return [e instanceof Error, e.name, e.message] }
+        };`;
+        const { outcome } = await run(source, { host: host.handler });
+        expect(outcome).toEqual({ kind: "returned", value: [true, "NotAllowedError", "no such origin"] });
+      });
+
+      test("may not call out more often than its budget", async () => {
+        const { calls, handler } = recordingHost(() => response("1"));
+        const source = `export default async () => {
+          const told = [];
+          for (let i = 0; i < 4; i++) {
+            try { told.push((await fetch("https://api.example/")).status) } catch (e) { told.push(e.message) }
+          }
+          return told;
+        };`;
+        const { outcome } = await run(source, { host: handler, budgets: { outboundCalls: 2 } });
+        const refused = "fetch: a run may make 2 outbound calls";
+        expect(outcome).toEqual({ kind: "returned", value: [200, 200, refused, refused] });
+        expect(calls).toHaveLength(2);
+      });
+
+      test("ends when it goes on calling out past its budget, whatever it is told", async () => {
+        const { calls, handler } = recordingHost(() => response("1"));
+        const body = "x".repeat(1000);
+        const source = `export default async () => {
+          for (;;) try { await fetch("https://api.example/", { method: "POST", body: "${body}" }) } catch {}
+        };`;
+        const { outcome } = await run(source, { host: handler, budgets: { outboundCalls: 2, cpuMs: 5000 } });
+        expect(outcome.kind).toBe("refused");
+        expect(calls).toHaveLength(2);
+      });
+
+      test("may not hand the host arguments that are nested without end", async () => {
+        const { calls, handler } = recordingHost(() => response("1"));
+        const source = `export default async ({ utils }) => {
+          let body = []; for (let i = 0; i < 1500; i++) body = [body];
+          try { await utils.integrations.stripe.fetch("a", { body }) } catch (e) { return e.message }
+        };`;
+        const { outcome } = await run(source, { host: handler });
+        expect(outcome).toEqual({ kind: "returned", value: expect.stringContaining("nested too deeply") });
+        expect(calls).toEqual([]);
+      });
+
+      test("keeps its logs with their levels", async () => {
+        const source = `export default async () => {
+          console.log("one", { two: 2 }, [3], null, undefined); console.warn("w"); console.error(new Error("e").message);
+          return null;
+        };`;
+        const { logs, logsTruncated } = await run(source);
+        const seen = logs.map(({ level, message }) => [level, message]);
+        expect(seen).toEqual([
+          ["log", 'one {"two":2} [3] null undefined'],
+          ["warn", "w"],
+          ["error", "e"],
+        ]);
+        expect(logsTruncated).toBe(false);
+      });
+
+      test("has its logs cut at the budget", async () => {
+        const source = 'export default () => { for (let i = 0; i < 500; i++) console.log("é".repeat(50)); return 1; };';
+        const { outcome, logs, logsTruncated } = await run(source, { budgets: { logBytes: 2000 } });
+        expect(outcome.kind).toBe("returned");
+        expect(logsTruncated).toBe(true);
+        expect(Buffer.byteLength(logs.map(({ message }) => message).join(""))).toBeLessThanOrEqual(2000);
+      });
+
+      test("can wait for timers, and clear them", async () => {
+        const source = `export default async () => {
+          const seen = [];
+          clearTimeout(setTimeout(() => seen.push("cleared"), 1));
+          await new Promise((resolve) => {
+            const every = setInterval(() => { seen.push("tick"); if (seen.length === 3) { clearInterval(every); resolve() } }, 1);
+          });
+          await new Promise((resolve) => setTimeout((word) => { seen.push(word); resolve() }, 5, "late"));
+          return seen;
+        };`;
+        const { outcome } = await run(source);
+        expect(outcome).toEqual({ kind: "returned", value: ["tick", "tick", "tick", "late"] });
+      });
+    });
+
+    describe("an error", () => {
+      test("thrown at once is told with its place", async () => {
+        const { outcome } = await run("export default () => {\n  null.length;\n};");
+        expect(outcome).toMatchObject({ kind: "threw", error: { name: "TypeError", line: 5, column: 10 } });
+      });
+
+      test("thrown after a host call is told", async () => {
+        const source = `class Odd extends Error { name = "Odd" }
+          export default async () => { await fetch("https://api.example/"); throw new Odd("late"); };`;
+        const { outcome } = await run(source, { host: async () => response("1") });
+        expect(outcome).toMatchObject({ kind: "threw", error: { name: "Odd", message: "late" } });
+      });
+
+      test("thrown at the top level, or in a timer, ends the run", async () => {
+        const top = await run('throw new RangeError("top"); export default 1;');
+        expect(top.outcome).toMatchObject({ kind: "threw", error: { name: "RangeError", message: "top" } });
+        const timer = 'export default () => new Promise(() => setTimeout(() => { throw new Error("tick") }, 1));';
+        expect((await run(timer)).outcome).toMatchObject({ kind: "threw", error: { message: "tick" } });
+      });
+
+      test.each([
+        '"text"',
+        "5",
+        "null",
+        "{ a: 1 }",
+        "Symbol('s')",
+        "new Proxy({}, { get() { throw 1 }, has() { throw 1 } })",
+      ])("that is no Error is told all the same: %s", async (thrown) => {
+        const { outcome } = await run(`export default async () => { throw ${thrown}; };`);
+        expect(outcome).toMatchObject({ kind: "threw", error: { name: "Error" } });
+      });
+
+      test("nobody waits for is logged and ends nothing", async () => {
+        const { outcome, logs } = await run(
+          'export default async () => { Promise.reject(new Error("lost")); return 1; };',
+        );
+        expect(outcome).toEqual({ kind: "returned", value: 1 });
+        expect(logs).toMatchObject([{ level: "warn", message: "Uncaught (in promise) Error: lost" }]);
+      });
+    });
+
+    describe("a result is refused", () => {
+      test.each([
+        ["nothing", "undefined"],
+        ["a function", "() => 1"],
+        ["a function inside", "{ a: { b() {} } }"],
+        ["a symbol inside", "{ a: Symbol() }"],
+        ["a BigInt", "{ a: 1n }"],
+        ["not a number", "{ a: NaN }"],
+        ["cyclic", "(() => { const a = {}; a.a = a; return a })()"],
+        ["a throwing toJSON", "{ toJSON() { throw new Error('no') } }"],
+        ["a throwing getter", "{ get a() { throw new Error('no') } }"],
+        ["nested without end", "(() => { let a = []; for (let i = 0; i < 1500; i++) a = [a]; return a })()"],
+        ["huge", "'x'.repeat(70000)"],
+        ["huge in bytes only", "'é'.repeat(40000)"],
+      ])("when it is %s", async (_what, result) => {
+        const { outcome } = await run(`export default async () => (${result});`, { budgets: { resultBytes: 65_536 } });
+        expect(outcome.kind).toBe("refused");
+      });
+    });
+
+    describe("a run that does not end", () => {
+      test.each([
+        ["at once", "for (;;);"],
+        ["at the top level", ""],
+        ["after an await", "await 1; for (;;);"],
+        ["after a host call", 'await fetch("https://api.example/"); for (;;);'],
+        ["in a timer", "await new Promise((r) => setTimeout(() => { for (;;); }, 1));"],
+        [
+          "in microtasks",
+          "const again = () => { Promise.resolve().then(again) }; again(); await new Promise(() => {});",
+        ],
+        ["in a thenable", "return { then() { for (;;); } };"],
+        ["in toJSON", "return { toJSON() { for (;;); } };"],
+        ["in a getter", "return { get a() { for (;;); } };"],
+        ["in a thrown error's getter", "throw { get message() { for (;;); } };"],
+        ["in a regular expression", "/^(a+)+$/.test('a'.repeat(40) + 'b');"],
+        ["in a proxy handed to the host", "await fetch(new Proxy({}, { get() { for (;;); } }));"],
+      ])("loops %s and is stopped by its CPU budget", async (_where, body) => {
+        const source = body === "" ? "for (;;); export default 1;" : `export default async () => { ${body} };`;
+        const { outcome } = await run(source, { host: async () => response("1") });
+        expect(outcome.kind).toBe("cpu-exceeded");
+      });
+
+      test("waits for what never comes and is timed out", async () => {
+        const { outcome } = await run("export default () => new Promise(() => {});", { budgets: { wallMs: 200 } });
+        expect(outcome.kind).toBe("timed-out");
+      });
+
+      test("waits for a host that never answers and is timed out", async () => {
+        const host = () => new Promise<HostAnswer>(() => {});
+        const { outcome } = await run(seed, { input: seedInput("authenticated"), host, budgets: { wallMs: 200 } });
+        expect(outcome.kind).toBe("timed-out");
+      });
+
+      test("keeps what it had logged before", async () => {
+        const { logs } = await run('export default () => { console.log("before"); for (;;); };');
+        expect(logs).toMatchObject([{ message: "before" }]);
+      });
+
+      test("is cancelled when its caller goes away", async () => {
+        const controller = new AbortController();
+        const host = () => {
+          controller.abort();
+          return new Promise<HostAnswer>(() => {});
+        };
+        const { outcome } = await run(seed, { input: seedInput("authenticated"), host, signal: controller.signal });
+        expect(outcome.kind).toBe("cancelled");
+        const late = await run("export default () => 1;", { signal: AbortSignal.abort() });
+        expect(late.outcome.kind).toBe("cancelled");
+      });
+    });
+
+    describe("memory", () => {
+      test.each([
+        ["arrays", "const a = []; for (;;) a.push(new Array(10000).fill(1));"],
+        ["objects", "let a = null; for (;;) a = { a, b: [a] };"],
+        ["strings", "const a = []; for (let i = 0; ; i++) a.push(('x' + i).repeat(1 << 16).split('').join('-'));"],
+        ["buffers", "const a = []; for (;;) a.push(new Uint8Array(1 << 20).fill(1));"],
+        ["a map", "const a = new Map(); for (let i = 0; ; i++) a.set(i, { i });"],
+      ])("bomb of %s is stopped", async (_family, body) => {
+        const { outcome } = await run(`export default () => { ${body} };`, {
+          budgets: { cpuMs: 8000, wallMs: 10_000 },
+        });
+        expect(outcome.kind).toBe("out-of-memory");
+      });
+    });
+
+    describe("nothing of the host", () => {
+      test.each([
+        "process",
+        "require",
+        "module",
+        "eval",
+        "WebAssembly",
+        "SharedArrayBuffer",
+        "Atomics",
+        "WeakRef",
+        "global",
+      ])("%s is there", async (absent) => {
+        const { outcome } = await run(`export default () => typeof globalThis["${absent}"];`);
+        expect(outcome).toEqual({ kind: "returned", value: "undefined" });
+      });
+
+      test.each([
+        ["Function", 'Function("return 1")()'],
+        ["a function's constructor", '(() => 1).constructor("return 1")()'],
+        ["an async function's constructor", '(async () => 1).constructor("return 1")()'],
+        ["a generator's constructor", '(function* () {}).constructor("yield 1")()'],
+        ["a method's constructor", '[].push.constructor("return 1")()'],
+        ["a capability's constructor", 'utils.integrations.stripe.fetch.constructor("return process")()'],
+        ["Reflect", 'Reflect.construct((() => 1).constructor, ["return 1"])()'],
+        ["a timer's text", 'setTimeout("1", 1)'],
+      ])("compiles text: not %s", async (_how, expression) => {
+        const { outcome } = await run(`export default ({ utils }) => { ${expression}; return "made"; };`);
+        expect(outcome.kind).toBe("threw");
+      });
+
+      test("is reached through what a capability gives or takes", async () => {
+        const source = `export default async ({ utils }) => {
+          const found = new Set();
+          const walk = (value, depth) => {
+            if (depth > 4 || (typeof value !== "object" && typeof value !== "function") || value === null) return;
+            for (let at = value; at; at = Object.getPrototypeOf(at)) {
+              for (const key of Reflect.ownKeys(at)) found.add(String(key));
+            }
+            for (const key of Object.keys(value)) walk(value[key], depth + 1);
+          };
+          walk(utils, 0); walk(await utils.integrations.stripe.fetch("a", {}), 0); walk(new Error("x"), 0); walk(console, 0);
+          return ["mainModule", "binding", "applySync", "derefInto", "copyInto", "env"].filter((name) => found.has(name));
+        };`;
+        const { outcome } = await run(source, { host: async () => ({ ok: true, value: { ok: true } }) });
+        expect(outcome).toEqual({ kind: "returned", value: [] });
+      });
+    });
+
+    describe("runs of one workflow", () => {
+      test("share no state", async () => {
+        const source = `export default async () => {
+          const before = [globalThis.left, Array.prototype.left, Object.prototype.left, JSON.left, Promise.left];
+          globalThis.left = Array.prototype.left = Object.prototype.left = JSON.left = Promise.left = 1;
+          Array.prototype.push = JSON.stringify = Promise.prototype.then = () => { throw new Error("spoilt") };
+          return before.every((value) => value === undefined);
+        };`;
+        for (let i = 0; i < 4; i += 1) {
+          const { outcome } = await run(source, { tenant: "one" });
+          expect(outcome).toEqual({ kind: "returned", value: true });
+        }
+      });
+
+      test("come through 200 at once, each with its own answer", async () => {
+        const host: HostCallHandler = async ({ args }) => response(JSON.stringify(args));
+        const source = `export default async ({ i }) => {
+          const { url } = await (await fetch("https://api.example/" + i)).json();
+          return { i, url };
+        };`;
+        const runs = Array.from({ length: 200 }, (_, i) =>
+          run(source, { input: { i }, host, tenant: `crowd ${i % 3}`, budgets: { wallMs: 15_000, cpuMs: 2000 } }),
+        );
+        const values = (await Promise.all(runs)).map(({ outcome }) => outcome);
+        expect(values).toEqual(
+          values.map((_, i) => ({ kind: "returned", value: { i, url: `https://api.example/${i}` } })),
+        );
+      });
+    });
+
+    describe("the web's globals:", () => {
+      test.each([
+        [
+          "a response's parts",
+          "[r.ok, r.status, r.headers.get('Content-Type'), r.headers.has('x')]",
+          [true, 201, "application/json", false],
+        ],
+        [
+          "a response's text, once",
+          "[await r.clone().text(), (await r.json()).a, await r.text().catch((e) => e.name)]",
+          ['{"a":1}', 1, "TypeError"],
+        ],
+        [
+          "headers",
+          "[...new Headers([['B', ' 2 '], ['a', '1'], ['b', '3']])]",
+          [
+            ["a", "1"],
+            ["b", "2, 3"],
+          ],
+        ],
+        ["base64", "[btoa('h\u00e9llo'), atob(' aGVsbG8'), btoa(''), atob('')]", ["aOlsbG8=", "hello", "", ""]],
+        [
+          "text encoding",
+          "[[...new TextEncoder().encode('é😀')], new TextDecoder().decode(new Uint8Array([195, 169]))]",
+          [[195, 169, 240, 159, 152, 128], "é"],
+        ],
+        [
+          "an abort",
+          "(() => { const c = new AbortController(); let n = 0; c.signal.onabort = () => n++; c.abort(); return [n, c.signal.reason.name] })()",
+          [1, "AbortError"],
+        ],
+        [
+          "a date",
+          "[new Date(0).toISOString(), new Date() - Date.now(), typeof Date(), new (class extends Date {})(5).getTime()]",
+          ["1970-01-01T00:00:00.000Z", 0, "string", 5],
+        ],
+        ["a request's words", "new Request('https://a.example', { method: 'post', body: 'x' }).method", "POST"],
+      ])("%s", async (_what, expression, value) => {
+        const host: HostCallHandler = async () => response('{"a":1}', 201);
+        const source = `export default async () => { const r = await fetch("https://api.example/"); return ${expression}; };`;
+        const { outcome } = await run(source, { host });
+        expect(outcome).toEqual({ kind: "returned", value });
+      });
+
+      test("an aborted fetch rejects with the signal's reason", async () => {
+        const host = () => new Promise<HostAnswer>(() => {});
+        const source = `export default async () => {
+          try { await fetch("https://api.example/", { signal: AbortSignal.timeout(5) }) } catch (e) { return e.name }
+        };`;
+        expect((await run(source, { host })).outcome).toEqual({ kind: "returned", value: "TimeoutError" });
+      });
+    });
+
+    describe("inspect", () => {
+      test("tells what the default export is", async () => {
+        const inspect = async (source: string) => sandbox.inspect(await moduleOf(source), smallBudgets);
+        expect(await inspect("export default () => 1;")).toEqual({ ok: true, defaultExport: "function" });
+        expect(await inspect("export default 5;")).toEqual({ ok: true, defaultExport: "number" });
+      });
+
+      test("tells how a top level failed", async () => {
+        const inspect = async (source: string) => sandbox.inspect(await moduleOf(source), smallBudgets);
+        expect(await inspect('throw new Error("top"); export default 1;')).toMatchObject({
+          ok: false,
+          outcome: { kind: "threw", error: { message: "top" } },
+        });
+        expect(await inspect("for (;;); export default 1;")).toMatchObject({
+          ok: false,
+          outcome: { kind: "cpu-exceeded" },
+        });
+      });
+
+      test("tells of a script that is no JavaScript", async () => {
+        const inspection = await sandbox.inspect({ codeHash: "x", script: "nope nope" }, smallBudgets);
+        expect(inspection).toMatchObject({ ok: false, outcome: { kind: "threw", error: { name: "SyntaxError" } } });
+      });
+    });
+  });
+}
