@@ -26,6 +26,7 @@ export function surfaceDecisions(engine: Engine, options: AppOptions): Hono {
     assertPageMaySay(c, caller, request);
     if (request.explain && caller.kind === "pk")
       throw new ScripError("secret_key_required", "explain needs a secret key");
-    return c.json(await decide(engine, caller, { request, mosUserAgent: c.req.header("x-mos-user-agent") }));
+    const { text } = await decide(engine, caller, { request, mosUserAgent: c.req.header("x-mos-user-agent") });
+    return c.body(text, 200, { "Content-Type": "application/json" });
   });
 }

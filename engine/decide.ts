@@ -16,12 +16,15 @@ import { emptySurface, type Resolution, resolveSurface } from "./resolve-surface
 /** A decision request with what its headers said. */
 export type DecisionInput = { request: SurfaceDecisionRequest; mosUserAgent: string | undefined };
 
+/** A decision, and the very text that is both sent and recorded: it is serialised once. */
+export type Decided = { decision: SurfaceDecision; text: string };
+
 /**
  * Decides what a surface shows to somebody, and signs the offers in it. Throws for a request that is wrong
  * (`surface_not_found`, the codes of `resolveIdentity`). What fails on our side is left out of the page, which is
  * shown all the same, and named in `degraded` for those who hold a secret key.
  */
-export async function decide(engine: Engine, caller: Caller, input: DecisionInput): Promise<SurfaceDecision> {
+export async function decide(engine: Engine, caller: Caller, input: DecisionInput): Promise<Decided> {
   const startedMs = performance.now();
   const { request } = input;
   const nowMs = engine.now();
@@ -42,12 +45,13 @@ export async function decide(engine: Engine, caller: Caller, input: DecisionInpu
     return emptySurface(surface);
   });
   const decision = answer(caller, request, { identity, holdings, resolution, degraded });
+  const text = JSON.stringify(decision);
   if (!request.dryRun) {
     await engine.events.pressure();
     const durationMs = performance.now() - startedMs;
-    engine.events.record(decisionEvent({ caller, request, decision, resolution, degraded, durationMs, nowMs }));
+    engine.events.record(decisionEvent({ caller, request, decision, text, resolution, degraded, durationMs, nowMs }));
   }
-  return decision;
+  return { decision, text };
 }
 
 function findSurface({ environment }: Caller, slug: string): CompiledSurface {

@@ -18,6 +18,8 @@ export type DecisionEventInput = {
   caller: Caller;
   request: SurfaceDecisionRequest;
   decision: SurfaceDecision;
+  /** The decision as it was sent. */
+  text: string;
   resolution: Resolution;
   degraded: string[];
   durationMs: number;
@@ -26,7 +28,7 @@ export type DecisionEventInput = {
 
 /** The event of one decision: its request, answer, offerings and time. Tokens are masked, also inside HTML. */
 export function decisionEvent(input: DecisionEventInput): PendingEvent {
-  const { caller, request, decision, resolution, degraded, durationMs, nowMs } = input;
+  const { caller, request, decision, text: response, resolution, degraded, durationMs, nowMs } = input;
   const { presentations } = resolution;
   return {
     id: decision.eventId,
@@ -45,8 +47,8 @@ export function decisionEvent(input: DecisionEventInput): PendingEvent {
         offerings,
         degraded,
       };
-      // the answer is large and holds no secrets but its tokens
-      const text = `{"about":${JSON.stringify(about)},"request":${maskedText(request)},"response":${JSON.stringify(decision)}}`;
+      // the answer is large, is text already, and holds no secrets but its tokens
+      const text = `{"about":${JSON.stringify(about)},"request":${maskedText(request)},"response":${response}}`;
       return withoutSecrets(text, presentations.flatMap(tokensOf));
     },
   };

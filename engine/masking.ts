@@ -19,9 +19,13 @@ export function maskedText(value: unknown, secrets: readonly string[] = []): str
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   let clean = text;
   for (const secret of secrets) {
-    // as it stands inside a JSON text; a very short one would mask half of what is there
-    const written = JSON.stringify(secret).slice(1, -1);
-    if (written.length >= 6) clean = clean.replaceAll(written, mask);
+    // a very short one would mask half of what is there
+    if (secret.length >= 6) clean = clean.replaceAll(asInJson(secret), mask);
   }
   return clean;
+}
+
+/** A text as it stands inside a JSON text. */
+function asInJson(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }

@@ -1,8 +1,8 @@
-import Mustache from "mustache";
 import type { Config, Offer, Plan } from "../../schemas/config.ts";
-import type { Placement, WebElement } from "../../schemas/decision.ts";
+import type { Placement } from "../../schemas/decision.ts";
 import type { JsonObject } from "../../schemas/json.ts";
 import type { CompiledWorkflow } from "../compiler.ts";
+import { compileRenderer, type Render } from "./experience.ts";
 
 /** A plan with its id and what a presentation shows of it. */
 export type CompiledPlan = {
@@ -25,20 +25,8 @@ export type CompiledOffer = {
   asksForHoldings: boolean;
 };
 
-/** What a template may use. */
-export type ExperienceView = {
-  offer: JsonObject | null;
-  offers: JsonObject[];
-  identity: JsonObject;
-  resource: JsonObject;
-};
-
-/** An experience with its template parsed. `render` is pure. */
-export type CompiledExperience = {
-  slug: string;
-  offers: CompiledOffer[];
-  render(view: ExperienceView): WebElement;
-};
+/** An experience with the offers that it may carry, in their order. */
+export type CompiledExperience = { slug: string; offers: CompiledOffer[]; render: Render };
 
 /** A slot that holds an experience. */
 export type CompiledSlot = { placement: Placement; experience: CompiledExperience };
@@ -88,7 +76,7 @@ export function compileConfig(
   const experiences = new Map(
     config.experiences.map((experience) => {
       const own = experience.offers.map((slug) => need(offersBySlug.get(slug), slug));
-      return [experience.slug, compileExperience(experience, own)];
+      return [experience.slug, { slug: experience.slug, offers: own, render: compileRenderer(experience) }];
     }),
   );
   const surfaces = config.surfaces.map((surface) => compileSurface(surface, experiences));
@@ -124,35 +112,6 @@ function compileOffer(
     from: filters.from === null ? Number.NEGATIVE_INFINITY : Date.parse(filters.from),
     until: filters.until === null ? Number.POSITIVE_INFINITY : Date.parse(filters.until),
     asksForHoldings: selections.some(({ include, exclude }) => include.length + exclude.length > 0),
-  };
-}
-
-function compileExperience(experience: Config["experiences"][number], offers: CompiledOffer[]): CompiledExperience {
-  const { slug } = experience;
-  if (experience.type === "app") {
-    const { schema, props } = experience;
-    return {
-      slug,
-      offers,
-      render: ({ offer, offers: all }) => ({
-        type: "element",
-        schema,
-        props: offer === null ? props : { ...props, offer, offers: all },
-      }),
-    };
-  }
-  const style = (view: ExperienceView) =>
-    experience.css === "" ? "" : `<style>${Mustache.render(experience.css, view)}</style>`;
-  const script = experience.js === "" ? "" : `<script>${experience.js}</script>`;
-  const open = `<div data-experience="${slug}"`;
-  return {
-    slug,
-    offers,
-    render: (view) => {
-      const data = view.offer === null ? "" : ` data-offer="${Mustache.escape(JSON.stringify(view.offer))}"`;
-      const content = `${open}${data}>${style(view)}${Mustache.render(experience.html, view)}${script}</div>`;
-      return { type: "html", content };
-    },
   };
 }
 
