@@ -144,10 +144,18 @@ function listen(app: Hono, { host, port }: Settings): Promise<ServerType> {
   });
 }
 
-/** No new connections; idle ones are closed, busy ones when their request is answered. */
+const drainMs = 30_000;
+
+/** No new connections; each of the others is closed when its request is answered, or after 30 seconds at the latest. */
 function closeServer(server: ServerType): Promise<void> {
   return new Promise((done, reject) => {
-    server.close((error) => (error === undefined ? done() : reject(error)));
-    if ("closeIdleConnections" in server) server.closeIdleConnections();
+    const idle = setInterval(() => "closeIdleConnections" in server && server.closeIdleConnections(), 50);
+    const late = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), drainMs);
+    server.close((error) => {
+      clearInterval(idle);
+      clearTimeout(late);
+      if (error === undefined) done();
+      else reject(error);
+    });
   });
 }

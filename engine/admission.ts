@@ -4,10 +4,11 @@ import type { OfferRedemptionRequest } from "../schemas/request.ts";
 import type { OfferTokenClaims } from "../schemas/token.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import type { Engine } from "./engine.ts";
+import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
 import { unavailable } from "./filters.ts";
 import type { Caller } from "./keys.ts";
-import { verifyOfferToken } from "./token.ts";
+import { type TokenExpectation, verifyOfferToken } from "./token.ts";
 
 /** A redemption request with what its headers said. */
 export type RedemptionInput = { request: OfferRedemptionRequest; mosUserAgent: string | undefined };
@@ -37,7 +38,7 @@ export async function admit(
   const { environment } = caller;
   const nowMs = engine.now();
   const expected = { environmentId: environment.id, nowMs };
-  const verified = await verifyOfferToken(environment.signing, input.request.offerToken, expected);
+  const verified = await verify(engine, environment, input.request.offerToken, expected);
   if (!verified.ok) throw new ScripError(verified.code, refusalMessages[verified.code]);
   const { claims } = verified;
   if (!mayRedeem(claims, identity)) {
@@ -51,6 +52,15 @@ export async function admit(
   const plan = claims.plan === null ? null : offer.plans.find(({ id }) => id === claims.plan);
   if (plan === undefined) throw offerUnavailable("the plan is no longer on offer");
   return { ...input, caller, identity, claims, offer, plan, currentOffer };
+}
+
+/** A token that does not verify may have been signed by a key that another process has made a moment ago. */
+async function verify(engine: Engine, environment: Environment, token: string, expected: TokenExpectation) {
+  const verified = await verifyOfferToken(environment.signing, token, expected);
+  if (verified.ok || verified.code !== "token_signature_invalid") return verified;
+  const current = await engine.environments.recheck(environment.id);
+  if (current === undefined || current.revision === environment.revision) return verified;
+  return verifyOfferToken(current.signing, token, expected);
 }
 
 /** An anonymous visitor's token is for that visitor, or for whoever signs up with it; a user's is for that user. */

@@ -41,6 +41,8 @@ export type Environments = {
   reload(id: string): Promise<Environment | undefined>;
   /** Loads anew what another process changed. Call it about once a second. */
   refresh(): Promise<void>;
+  /** Asks the database whether memory is behind, where it does not know what a request names. At most 5 times a second. */
+  recheck(id: string): Promise<Environment | undefined>;
   /** The configuration at an earlier version. */
   version(id: string, version: number): Promise<CompiledConfig | undefined>;
 };
@@ -72,15 +74,24 @@ export function createEnvironments(parts: EnvironmentParts): Environments {
     loading.set(id, first);
     return first;
   };
+  let recheckedMs = Number.NEGATIVE_INFINITY;
+  const refresh = async () => {
+    const rows = await parts.storage.db
+      .select({ id: environments.id, revision: environments.revision })
+      .from(environments);
+    const changed = rows.filter(({ id, revision }) => (loaded.get(id)?.revision ?? revision) !== revision);
+    await Promise.all(changed.map(({ id }) => reload(id)));
+  };
   return {
     get,
     reload,
-    async refresh() {
-      const rows = await parts.storage.db
-        .select({ id: environments.id, revision: environments.revision })
-        .from(environments);
-      const changed = rows.filter(({ id, revision }) => (loaded.get(id)?.revision ?? revision) !== revision);
-      await Promise.all(changed.map(({ id }) => reload(id)));
+    refresh,
+    async recheck(id) {
+      if (performance.now() - recheckedMs > 200) {
+        recheckedMs = performance.now();
+        await refresh();
+      }
+      return get(id);
     },
     async version(id, version) {
       const current = await get(id);

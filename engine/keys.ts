@@ -30,9 +30,12 @@ export async function authenticate(engine: Engine, key: string): Promise<Caller>
   if (environmentId === undefined) throw new ScripError("invalid_api_key", "Invalid API key");
   const environment = await engine.environments.get(environmentId);
   if (environment === undefined) throw new ScripError("organization_not_found", "Organization not found");
-  const found = environment.keys.get(await hashOf(key));
-  if (found === undefined) throw new ScripError("invalid_api_key", "Invalid API key");
-  return { environment, kind: found.kind, keyId: found.id };
+  const hash = await hashOf(key);
+  // a key that another process has made a moment ago is not in memory yet
+  const current = environment.keys.has(hash) ? environment : await engine.environments.recheck(environmentId);
+  const found = current?.keys.get(hash);
+  if (current === undefined || found === undefined) throw new ScripError("invalid_api_key", "Invalid API key");
+  return { environment: current, kind: found.kind, keyId: found.id };
 }
 
 /** Hashing is asynchronous and costs more than the rest of authentication: hashes of recent keys are kept. */

@@ -15,6 +15,9 @@ export type TokenRefusal = Extract<
   "token_malformed" | "token_signature_invalid" | "token_wrong_environment" | "token_expired" | "token_dry_run"
 >;
 
+/** What a token is verified for. */
+export type TokenExpectation = { environmentId: string; nowMs: number };
+
 /** The outcome of verifying a token. */
 export type TokenVerification = { ok: true; claims: OfferTokenClaims } | { ok: false; code: TokenRefusal };
 
@@ -45,7 +48,7 @@ export function signOfferToken({ kid, key }: SigningKey, claims: OfferTokenClaim
 export async function verifyOfferToken(
   keys: SigningKeys,
   token: string,
-  { environmentId, nowMs }: { environmentId: string; nowMs: number },
+  { environmentId, nowMs }: TokenExpectation,
 ): Promise<TokenVerification> {
   const audience = unverifiedAudience(token);
   if (audience === undefined) return { ok: false, code: "token_malformed" };
