@@ -61,7 +61,6 @@ export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   const { settings } = read;
   const server = await startServer(settings).catch((error: unknown) => fail(startProblem(error, settings)));
   if (server === undefined) return;
-  console.log(server.greeting.join("\n"));
   const drain = () => {
     process.off("SIGTERM", drain);
     process.off("SIGINT", drain);
@@ -72,6 +71,7 @@ export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   };
   process.on("SIGTERM", drain);
   process.on("SIGINT", drain);
+  console.log(server.greeting.join("\n"));
 }
 
 function fail(lines: string[]): undefined {
