@@ -12,7 +12,7 @@ import { closeEngine, createEngine, type Engine } from "../engine/engine.ts";
 import { createPublicFetch } from "../engine/public-fetch.ts";
 import { compileWorkflow } from "../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../engine/sandbox/process-pool.ts";
-import { createStorage, migrate } from "../engine/storage.ts";
+import { createStorage, driverWaitMs, migrate } from "../engine/storage.ts";
 import type { StripeEndpoint } from "../engine/stripe.ts";
 import { createVault } from "../engine/vault.ts";
 import { createApp } from "./app.ts";
@@ -100,7 +100,7 @@ async function openEngine(settings: Settings, logger: Logger, stripeEndpoint: St
   const storage = createStorage(
     createClient({
       url: settings.databaseUrl ?? pathToFileURL(resolve(settings.dataDir, "scrip.db")).href,
-      timeout: 5000,
+      timeout: driverWaitMs,
       ...(settings.databaseAuthToken === null ? {} : { authToken: settings.databaseAuthToken }),
     }),
   );

@@ -16,6 +16,13 @@ export type Storage = {
   close(): void;
 };
 
+/**
+ * How long the driver waits for another process's lock, for `createClient`. It blocks the event loop meanwhile, which
+ * is well as long as every transaction is short; giving up early is worse, because a statement that failed as busy
+ * stays open in the driver until it is collected and spoils the next commit on its connection.
+ */
+export const driverWaitMs = 5000;
+
 /** Wraps a client. Call `migrate` once before use. */
 export function createStorage(client: Client): Storage {
   const db = drizzle(client);

@@ -1,6 +1,5 @@
-import { eq } from "drizzle-orm";
 import { afterEach, expect, test } from "vitest";
-import { events, purchases, redemptions } from "../../schemas/tables.ts";
+import { purchases, redemptions } from "../../schemas/tables.ts";
 import { decideFor, redeemAs } from "../fakes/requests.ts";
 import { createWorld, type World, type WorldOptions } from "../fakes/world.ts";
 
@@ -44,23 +43,6 @@ async function pay(world: World, url: string): Promise<void> {
   });
   expect(answer.status).toBe(303);
 }
-
-test("fifty requests to two engines on one database get one answer from one session", async () => {
-  const first = await open();
-  const second = await open({ file: first.file, stripe: first.stripe });
-  second.clock.set(first.clock.now());
-  const token = await tokenFor(first);
-  const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, i) =>
-      redeemAs(i % 2 === 0 ? first : { ...second, secretKey: first.secretKey }, buyer, token),
-    ),
-  );
-  expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
-  expect(answers[0]?.status).toBe(200);
-  expect(first.stripe.requestCount("POST /v1/checkout/sessions")).toBe(1);
-  const runs = await first.engine.storage.db.select().from(events).where(eq(events.type, "offer-redemption"));
-  expect(runs).toHaveLength(1);
-});
 
 test("a repeat while the session is open gives the same answer, without another session", async () => {
   const world = await open();

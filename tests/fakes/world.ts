@@ -14,7 +14,7 @@ import { createKey } from "../../engine/keys.ts";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
 import type { Sandbox } from "../../engine/sandbox.ts";
-import { createStorage, migrate } from "../../engine/storage.ts";
+import { createStorage, driverWaitMs, migrate } from "../../engine/storage.ts";
 import { createVault } from "../../engine/vault.ts";
 import { createLocalStripe, type LocalStripe } from "../../local-stripe/local-stripe.ts";
 import { type Clock, createClock } from "./clock.ts";
@@ -58,7 +58,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const stripe =
     options.stripe ??
     createLocalStripe({ publicUrl: "http://stripe.test", secretKeys: ["sk_test_world"], now: clock.now, catalogue });
-  const storage = createStorage(createClient({ url: pathToFileURL(file).href, timeout: 5000 }));
+  const storage = createStorage(createClient({ url: pathToFileURL(file).href, timeout: driverWaitMs }));
   await migrate(storage, clock.now);
   const engine = createEngine({
     storage,

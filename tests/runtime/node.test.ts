@@ -137,6 +137,27 @@ test("four processes that start at once on an empty database make one demo, whic
   }
 });
 
+test("fifty redemptions at once on two processes give one answer from one run and one session", async () => {
+  const dataDir = await folder();
+  const servers = [await start(dataDir), await start(dataDir)];
+  const first = servers[0] ?? never();
+  const { secretKey, surfaceSlug } = await first.dev();
+  const decision = await read(post(first, "/api/v1/surface-decisions", secretKey, { surfaceSlug, identity }));
+  const body = { identity, offerToken: decision.offers[0].token };
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, i) =>
+      read(post(servers[i % 2] ?? never(), "/api/v1/offer-redemptions", secretKey, body)),
+    ),
+  );
+  expect(answers[0]).toMatchObject({ status: "success" });
+  expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+  const client = createClient({ url: pathToFileURL(join(dataDir, "scrip.db")).href });
+  const runs = await client.execute("select id from events where type = 'offer-redemption'");
+  const sessions = await client.execute("select session_id from purchases");
+  client.close();
+  expect([runs.rows.length, sessions.rows.length]).toEqual([1, 1]);
+});
+
 test("production without its settings says each of them and starts nothing", async () => {
   const dataDir = await folder();
   const failed = startServer(dataDir, { NODE_ENV: "production" });
