@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import * as v from "valibot";
 import { JsonObject } from "../schemas/json.ts";
-import { CommandFailure, messageOf, type Problem, unreadable } from "./failure.ts";
+import { CommandFailure, type Problem, unreadable } from "./failure.ts";
 
 /** A method's workflow that stands in a file of its own, named from the document's folder. */
 const FileReference = v.strictObject({ file: v.pipe(v.string(), v.minLength(1)) });
@@ -22,7 +22,7 @@ export async function readDocument(file: string): Promise<ConfigDocument> {
       hint: "Get it from the server with `scrip config pull`, or name another file",
     });
   });
-  const config = parseDocument(file, text);
+  const config = await parseDocument(file, text);
   const methods = v.safeParse(Methods, config);
   if (!methods.success) return { file, config, workflowFiles: [] };
   const read = await Promise.all(methods.output.redemptionMethods.map((method, i) => readMethod(file, method, i)));
@@ -51,19 +51,33 @@ export async function workflowReferences(file: string): Promise<Map<string, stri
   return new Map(references);
 }
 
-function parseDocument(file: string, text: string): JsonObject {
-  try {
-    const parsed = v.safeParse(JsonObject, JSON.parse(text));
-    if (parsed.success) return parsed.output;
-  } catch (error) {
-    const message = messageOf(error);
-    const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? [];
-    const place = line === undefined ? null : { file, line: Number(line), column: Number(column) };
-    const problem = { message: message.replace(/ in JSON at position .*$/, ""), path: null, place };
-    throw new CommandFailure("document_unreadable", `${file} is not JSON`, { problems: [problem] });
-  }
-  throw new CommandFailure("document_unreadable", `${file} is not a JSON object`);
+async function parseDocument(file: string, text: string): Promise<JsonObject> {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), JsonObject), text);
+  if (parsed.success) return parsed.output;
+  throw new CommandFailure("document_unreadable", `${file} is not a JSON object`, {
+    problems: await jsonProblems(file, text),
+  });
 }
+
+/** Where a text is not JSON. JSON.parse tells the place of some errors only; esbuild, of all. */
+async function jsonProblems(file: string, text: string): Promise<Problem[]> {
+  const { transform } = await import("esbuild");
+  const errors = await transform(text, { loader: "json", logLevel: "silent" }).then(
+    () => [],
+    (error: unknown) => v.parse(EsbuildFailure, error).errors,
+  );
+  return errors.map(({ text: message, location }) => ({
+    message,
+    path: null,
+    place: location === null ? null : { file, line: location.line, column: location.column + 1 },
+  }));
+}
+
+const EsbuildFailure = v.object({
+  errors: v.array(
+    v.object({ text: v.string(), location: v.nullable(v.object({ line: v.number(), column: v.number() })) }),
+  ),
+});
 
 type ReadMethod = { method: unknown; source: string | null; problem: Problem | null };
 
