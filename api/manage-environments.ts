@@ -3,6 +3,7 @@ import { describeRoute } from "hono-openapi";
 import * as v from "valibot";
 import { createEnvironment } from "../engine/create-environment.ts";
 import type { Engine } from "../engine/engine.ts";
+import { existingEnvironment } from "../engine/environments.ts";
 import { connectStripeAccount, listStripeAccounts, setSecret } from "../engine/integrations.ts";
 import { createKey, listEnvironments, listKeys, revokeKey } from "../engine/keys.ts";
 import { rotateSigningKey } from "../engine/signing-keys.ts";
@@ -65,7 +66,8 @@ export function manageEnvironments(engine: Engine): Hono {
   addKeyRoutes(app, engine);
   app.get("/:environmentId/integrations/stripe", manage("The connected Stripe accounts"), async (c) => {
     await adminOf(c, engine, "viewer");
-    return c.json({ status: "success", accounts: await listStripeAccounts(engine, c.req.param("environmentId")) });
+    const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
+    return c.json({ status: "success", accounts: await listStripeAccounts(engine, id) });
   });
   app.put("/:environmentId/integrations/stripe", manage("Connect a Stripe account", StripeAccount), async (c) => {
     await adminOf(c, engine, "publisher");
@@ -79,7 +81,8 @@ export function manageEnvironments(engine: Engine): Hono {
   });
   app.get("/:environmentId/events/:eventId", manage("One event by its id", undefined, EventAnswer), async (c) => {
     await adminOf(c, engine, "viewer");
-    return c.json(await eventAnswer(engine, c.req.param("environmentId"), c.req.param("eventId")));
+    const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
+    return c.json(await eventAnswer(engine, id, c.req.param("eventId")));
   });
   return app;
 }
@@ -87,7 +90,8 @@ export function manageEnvironments(engine: Engine): Hono {
 function addKeyRoutes(app: Hono, engine: Engine): void {
   app.get("/:environmentId/keys", manage("The API keys, without their text"), async (c) => {
     await adminOf(c, engine, "viewer");
-    return c.json({ status: "success", keys: await listKeys(engine, c.req.param("environmentId")) });
+    const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
+    return c.json({ status: "success", keys: await listKeys(engine, id) });
   });
   app.post("/:environmentId/keys", manage("Make an API key; its text is shown once", NewKey), async (c) => {
     await adminOf(c, engine, "publisher");

@@ -3,7 +3,7 @@ import { describeRoute } from "hono-openapi";
 import * as v from "valibot";
 import { checkWorkflow } from "../engine/config/validate.ts";
 import type { Engine } from "../engine/engine.ts";
-import { ScripError } from "../engine/error.ts";
+import { existingEnvironment } from "../engine/environments.ts";
 import { secretsOf } from "../engine/event-data.ts";
 import { maskedText } from "../engine/masking.ts";
 import { tryMethod } from "../engine/try-method.ts";
@@ -64,6 +64,7 @@ export function manageMethods(engine: Engine): Hono {
       limitBody(manageBodyBytes),
       async (c) => {
         await adminOf(c, engine, "editor");
+        await existingEnvironment(engine.environments, c.req.param("environmentId"));
         const { workflow } = await readBody(c, CheckRequest);
         const checked = await checkWorkflow(engine, workflow, "workflow");
         return c.json({ status: "success", ok: checked.ok, issues: checked.ok ? [] : checked.issues });
@@ -75,8 +76,7 @@ export function manageMethods(engine: Engine): Hono {
       limitBody(manageBodyBytes),
       async (c) => {
         const admin = await adminOf(c, engine, "editor");
-        const environment = await engine.environments.get(c.req.param("environmentId"));
-        if (environment === undefined) throw new ScripError("environment_not_found", "There is no such environment");
+        const environment = await existingEnvironment(engine.environments, c.req.param("environmentId"));
         const { workflow, identifier, userType, offer, plan } = await readBody(c, TryRequest);
         const isAuthenticated = userType === "authenticated";
         const authType = isAuthenticated ? ("provided" as const) : ("anonymous" as const);

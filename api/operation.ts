@@ -43,7 +43,8 @@ export function operation({
   for (const [status, schema] of Object.entries(answers)) {
     responses[status] = { description: "Success", content: json(schema) };
   }
-  for (const status of errors) {
+  const refusals = body === undefined ? errors : [...new Set([...errors, 400, 413])];
+  for (const status of refusals) {
     responses[status] = { description: errorWords[status] ?? "Error", content: json(ErrorBody) };
   }
   return {
@@ -64,5 +65,5 @@ function json(schema: Schema) {
 const conversion: ConversionConfig = {
   errorMode: "ignore",
   typeMode: "input",
-  overrideSchema: ({ valibotSchema, jsonSchema }) => (valibotSchema.type === "lazy" ? {} : jsonSchema),
+  overrideSchema: ({ valibotSchema, jsonSchema }) => (valibotSchema.type === "custom" ? {} : jsonSchema),
 };

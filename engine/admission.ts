@@ -50,7 +50,8 @@ export async function admit(
   const refusal = unavailable(currentOffer, nowMs);
   if (refusal !== null) throw offerUnavailable(refusal.detail);
   const plan = claims.plan === null ? null : offer.plans.find(({ id }) => id === claims.plan);
-  if (plan === undefined) throw offerUnavailable("the plan is no longer on offer");
+  const stillSold = plan === null || currentOffer.plans.some(({ id }) => id === claims.plan);
+  if (plan === undefined || !stillSold) throw offerUnavailable("the plan is no longer on offer");
   return { ...input, caller, identity, claims, offer, plan, currentOffer };
 }
 

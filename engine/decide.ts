@@ -44,6 +44,10 @@ export async function decide(engine: Engine, caller: Caller, input: DecisionInpu
     degraded.push("surface_failed");
     return emptySurface(surface);
   });
+  for (const { experience, fault } of resolution.failures) {
+    engine.onFault(fault, `experience ${experience} could not be rendered`);
+    degraded.push("experience_failed");
+  }
   const decision = answer(caller, request, { identity, holdings, resolution, degraded });
   const text = JSON.stringify(decision);
   if (!request.dryRun) {

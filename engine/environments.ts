@@ -2,6 +2,7 @@ import { and, desc, eq, gt, isNull, or } from "drizzle-orm";
 import { LRUCache } from "lru-cache";
 import * as v from "valibot";
 import { Config } from "../schemas/config.ts";
+import { JsonObject } from "../schemas/json.ts";
 import {
   apiKeys,
   entityIds,
@@ -12,6 +13,7 @@ import {
   stripeAccounts,
 } from "../schemas/tables.ts";
 import { type CompiledConfig, compileConfig } from "./config/compiled.ts";
+import { ScripError } from "./error.ts";
 import type { Storage } from "./storage.ts";
 import { importSigningKey, type SigningKeys } from "./token.ts";
 import { createUserJwtVerifier, type UserJwtVerifier } from "./user-jwt.ts";
@@ -47,12 +49,24 @@ export type Environments = {
   version(id: string, version: number): Promise<CompiledConfig | undefined>;
 };
 
+/** An environment that must be there. Throws `environment_not_found`. */
+export async function existingEnvironment(environments: Environments, id: string): Promise<Environment> {
+  const environment = await environments.get(id);
+  if (environment === undefined) throw new ScripError("environment_not_found", `No environment ${id}`);
+  return environment;
+}
+
 /** What `createEnvironments` needs of the engine. */
 export type EnvironmentParts = { storage: Storage; vault: Vault; fetch: typeof fetch; now: () => number };
 
-const StoredWorkflows = v.record(
-  v.string(),
-  v.object({ codeHash: v.string(), script: v.string(), sourceMap: v.string() }),
+const StoredWorkflow = v.object({ codeHash: v.string(), script: v.string(), sourceMap: v.string() });
+
+/** A map, because a record of valibot's lacks the slugs that are called as parts of every object are. */
+const StoredWorkflows = v.pipe(
+  JsonObject,
+  v.transform((workflows) => Object.entries(workflows)),
+  v.array(v.tuple([v.string(), StoredWorkflow])),
+  v.transform((entries) => new Map(entries)),
 );
 
 /** Keeps environments in memory: a decision never waits for the database to learn its configuration. */
@@ -128,8 +142,8 @@ async function loadEnvironment(parts: EnvironmentParts, id: string): Promise<Env
   const compiled = await loadVersion(storage, id, row.configVersion);
   if (compiled === undefined) throw new Error(`environment ${id} lacks version ${row.configVersion}`);
   const opened = await Promise.all(
-    signing.map(async ({ kid, secretSealed }) =>
-      importSigningKey(kid, await vault.open(secretSealed, `signing:${kid}`)),
+    signing.map(async ({ kid, secretSealed, verifyUntil }) =>
+      importSigningKey(kid, await vault.open(secretSealed, `signing:${kid}`), verifyUntil),
     ),
   );
   const current = opened[signing.findIndex(({ verifyUntil }) => verifyUntil === null)];

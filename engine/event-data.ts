@@ -3,7 +3,7 @@ import type { Identity } from "../schemas/identity.ts";
 import type { OfferRedemptionRequest, SurfaceDecisionRequest } from "../schemas/request.ts";
 import type { AdmittedRedemption } from "./admission.ts";
 import type { Claim, RecordedAnswer } from "./claims.ts";
-import type { CompiledOffer } from "./config/compiled.ts";
+import type { CompiledMethod, CompiledOffer } from "./config/compiled.ts";
 import type { Environment } from "./environments.ts";
 import type { ScripError } from "./error.ts";
 import type { EventRecord, PendingEvent } from "./events.ts";
@@ -61,6 +61,7 @@ function tokensOf({ presented }: Presentation): string[] {
 /** What the event of a workflow's run is made of. */
 export type RedemptionEventInput = {
   admitted: AdmittedRedemption;
+  method: CompiledMethod;
   claim: Claim;
   run: WorkflowRun;
   answer: RecordedAnswer;
@@ -70,14 +71,14 @@ export type RedemptionEventInput = {
 
 /** The event of one attempt: request, offer, run with its logs and host calls, answer. Written with the answer itself. */
 export function redemptionEvent(input: RedemptionEventInput): EventRecord {
-  const { admitted, claim, run, answer, eventId, nowMs } = input;
-  const { caller, claims, offer, plan, request, currentOffer } = admitted;
+  const { admitted, method, claim, run, answer, eventId, nowMs } = input;
+  const { caller, claims, offer, plan, request } = admitted;
   const { environment } = caller;
   const data = {
     keyId: caller.keyId,
     configVersion: environment.compiled.version,
     offer: { id: offer.id, slug: offer.offer.slug, version: claims.version, planId: plan?.id ?? null },
-    method: { id: currentOffer.method.id, slug: currentOffer.method.slug },
+    method: { id: method.id, slug: method.slug },
     attempt: claim.attempt,
     request,
     response: answer,

@@ -14,6 +14,7 @@ import {
   recordOutcome,
   settleClaim,
 } from "./claims.ts";
+import type { CompiledMethod } from "./config/compiled.ts";
 import { visitorContext } from "./context.ts";
 import { sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
@@ -92,7 +93,7 @@ async function attempt(
   claim: Claim,
   leaseMs: number,
 ): Promise<RecordedAnswer | null> {
-  const { caller, claims, offer, plan, request, currentOffer } = admitted;
+  const { caller, claims, offer, plan, request } = admitted;
   const run = await runWorkflow(
     {
       engine,
@@ -103,7 +104,7 @@ async function attempt(
     },
     {
       runId: claim.claimId,
-      method: currentOffer.method,
+      method: methodFor(admitted),
       input: {
         identity: admitted.identity,
         offer,
@@ -118,6 +119,15 @@ async function attempt(
     },
   );
   return settle(engine, admitted, claim, run);
+}
+
+/**
+ * Today's workflow, so that a mended one mends the tokens that are out; but the one of the token's version where the
+ * offer has gone over to another method or schema since, because the values are made for that.
+ */
+function methodFor({ offer, currentOffer }: AdmittedRedemption): CompiledMethod {
+  const [issued, current] = [offer.method, currentOffer.method];
+  return issued.slug === current.slug && issued.schema === current.schema ? current : issued;
 }
 
 async function settle(
@@ -139,7 +149,10 @@ async function settle(
       expiresAt: ends.length === 0 ? null : Math.max(...ends),
       nowMs,
     });
-    if (settled) await tx.insert(events).values(redemptionEvent({ admitted, claim, run, answer, eventId, nowMs }));
+    if (settled)
+      await tx
+        .insert(events)
+        .values(redemptionEvent({ admitted, method: methodFor(admitted), claim, run, answer, eventId, nowMs }));
     return settled;
   });
   if (!kept) return null;

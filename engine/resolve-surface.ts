@@ -9,6 +9,8 @@ export type Resolution = {
   componentBehaviors: Record<string, ComponentBehavior>;
   presentations: Presentation[];
   explanations: OfferExplanation[];
+  /** Experiences that could not be rendered, and why: they are left out. */
+  failures: { experience: string; fault: unknown }[];
 };
 
 /** What a resolution needs. */
@@ -23,7 +25,7 @@ export type ResolutionInput = {
 /** Every component of a surface with nothing in it: what is shown when resolving fails. */
 export function emptySurface(surface: CompiledSurface): Resolution {
   const behaviors = surface.components.map(({ slug, metadata }) => [slug, { content: {}, properties: {}, metadata }]);
-  return { componentBehaviors: Object.fromEntries(behaviors), presentations: [], explanations: [] };
+  return { componentBehaviors: Object.fromEntries(behaviors), presentations: [], explanations: [], failures: [] };
 }
 
 /**
@@ -39,6 +41,7 @@ export async function resolveSurface(input: ResolutionInput): Promise<Resolution
   const presentations = new Map(shown.map((offer, i) => [offer, signed[i]]));
 
   const explanations: OfferExplanation[] = [];
+  const failures: Resolution["failures"] = [];
   const componentBehaviors: Record<string, ComponentBehavior> = {};
   for (const component of surface.components) {
     const content: Partial<Record<Placement, WebElement[]>> = {};
@@ -47,12 +50,16 @@ export async function resolveSurface(input: ResolutionInput): Promise<Resolution
         const refusal = refusals.get(offer) ?? null;
         explanations.push(explain(component.slug, experience, offer, refusal));
       }
-      const element = renderExperience(experience, presentations, input);
-      if (element !== null) content[placement] = [...(content[placement] ?? []), element];
+      try {
+        const element = renderExperience(experience, presentations, input);
+        if (element !== null) content[placement] = [...(content[placement] ?? []), element];
+      } catch (fault) {
+        failures.push({ experience: experience.slug, fault });
+      }
     }
     componentBehaviors[component.slug] = { content, properties: {}, metadata: component.metadata };
   }
-  return { componentBehaviors, presentations: signed, explanations };
+  return { componentBehaviors, presentations: signed, explanations, failures };
 }
 
 function consideredOffers(surface: CompiledSurface): CompiledOffer[] {

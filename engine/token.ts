@@ -4,7 +4,7 @@ import type { ErrorCode } from "../schemas/error-codes.ts";
 import { OfferTokenClaims } from "../schemas/token.ts";
 
 /** A key of an environment that signs and verifies offer tokens. */
-export type SigningKey = { kid: string; key: CryptoKey };
+export type SigningKey = { kid: string; key: CryptoKey; verifyUntil: number | null };
 
 /** An environment's keys: the newest signs, all verify. */
 export type SigningKeys = { current: SigningKey; byKid: Map<string, SigningKey> };
@@ -25,10 +25,14 @@ const algorithm = "HS256";
 const tokenType = "offer+jwt";
 
 /** Imports 32 random bytes (base64url) as an HS256 key (RFC 7518 §3.2). Done once per key: a CryptoKey signs faster. */
-export async function importSigningKey(kid: string, secret: string): Promise<SigningKey> {
+export async function importSigningKey(
+  kid: string,
+  secret: string,
+  verifyUntil: number | null = null,
+): Promise<SigningKey> {
   const bytes = Uint8Array.fromBase64(secret, { alphabet: "base64url" });
   const key = await crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
-  return { kid, key };
+  return { kid, key, verifyUntil };
 }
 
 /** A fresh secret for `importSigningKey`. */
@@ -54,7 +58,7 @@ export async function verifyOfferToken(
   if (audience === undefined) return { ok: false, code: "token_malformed" };
   if (audience !== environmentId) return { ok: false, code: "token_wrong_environment" };
   try {
-    const { payload } = await jwtVerify(token, ({ kid }) => keyFor(keys, kid), {
+    const { payload } = await jwtVerify(token, ({ kid }) => keyFor(keys, kid, nowMs), {
       algorithms: [algorithm],
       typ: tokenType,
       audience: environmentId,
@@ -68,9 +72,10 @@ export async function verifyOfferToken(
   }
 }
 
-function keyFor(keys: SigningKeys, kid: string | undefined): CryptoKey {
+function keyFor(keys: SigningKeys, kid: string | undefined, nowMs: number): CryptoKey {
   const found = kid === undefined ? undefined : keys.byKid.get(kid);
-  if (found === undefined) throw new errors.JWSSignatureVerificationFailed();
+  const retired = found !== undefined && found.verifyUntil !== null && found.verifyUntil <= nowMs;
+  if (found === undefined || retired) throw new errors.JWSSignatureVerificationFailed();
   return found.key;
 }
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Placement } from "./decision.ts";
-import { JsonObject } from "./json.ts";
+import { JsonObject, notList } from "./json.ts";
 import { Budgets } from "./workflow.ts";
 
 /** A stable handle: lower-case words joined by hyphens or underscores. */
@@ -23,7 +23,14 @@ export const Duration = v.pipe(
 );
 
 /** ISO 8601 instant in UTC. */
-const Instant = v.pipe(v.string(), v.isoTimestamp("must be an ISO 8601 time such as 2026-01-31T00:00:00Z"));
+const Instant = v.pipe(v.string(), v.check(isInstant, "must be an ISO 8601 time in UTC such as 2026-01-31T00:00:00Z"));
+
+/** Only Z, and only days that there are: `Date.parse` takes February 31 for March 3. */
+function isInstant(text: string): boolean {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/.test(text)) return false;
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text.slice(0, 19));
+}
 
 /** What a plan costs: `amountMinor` in the currency's smallest unit, as Stripe counts (`unit_amount`). */
 export const Price = v.strictObject({
@@ -168,12 +175,23 @@ export const jwtAlgorithms = [
   "RS512",
 ] as const;
 
+/** A public key (RFC 7517): a secret has no place in a configuration. */
+const VerificationKey = v.looseObject({
+  kty: v.picklist(["EC", "OKP", "RSA"]),
+  d: v.optional(v.undefined("must not be there: only the public half of a key belongs here")),
+});
+
 /** How `userJwt` is verified. Keys stand here (`jwks`, RFC 7517) or are fetched (`jwksUri`). */
 const UserJwt = v.pipe(
   v.strictObject({
     algorithms: v.pipe(v.array(v.picklist(jwtAlgorithms)), v.minLength(1)),
-    jwks: v.optional(v.strictObject({ keys: v.array(JsonObject) })),
-    jwksUri: v.optional(v.pipe(v.string(), v.url())),
+    jwks: v.optional(v.strictObject({ keys: v.array(VerificationKey) })),
+    jwksUri: v.optional(
+      v.pipe(
+        v.string(),
+        v.check((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol), "must be an http or https URL"),
+      ),
+    ),
     issuer: v.optional(v.string()),
     audience: v.optional(v.string()),
     identifierClaim: v.optional(v.pipe(v.string(), v.minLength(1)), "sub"),
@@ -185,22 +203,24 @@ export type UserJwt = v.InferOutput<typeof UserJwt>;
 const VariableName = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "must be a variable name"));
 
 /** An environment's whole configuration. Ids and secrets are never in it. */
-export const Config = v.strictObject({
-  products: v.optional(v.array(Product), []),
-  plans: v.optional(v.array(Plan), []),
-  schemas: v.optional(v.array(CustomSchema), []),
-  redemptionMethods: v.optional(v.array(RedemptionMethod), []),
-  offers: v.optional(v.array(Offer), []),
-  experiences: v.optional(v.array(Experience), []),
-  surfaces: v.optional(v.array(Surface), []),
-  features: v.optional(v.pipe(v.array(JsonObject), v.maxLength(0, "features are not supported yet")), []),
-  variables: v.optional(v.record(VariableName, v.pipe(v.string(), v.maxLength(16_384))), {}),
-  allowedOrigins: v.optional(v.array(Origin), []),
-  outboundOrigins: v.optional(v.array(Origin), []),
-  userJwt: v.optional(v.nullable(UserJwt), null),
-  budgets: v.optional(Budgets, {}),
-  offerTokenTtlSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(60), v.maxValue(2_592_000)), 86_400),
-});
+export const Config = notList(
+  v.strictObject({
+    products: v.optional(v.array(Product), []),
+    plans: v.optional(v.array(Plan), []),
+    schemas: v.optional(v.array(CustomSchema), []),
+    redemptionMethods: v.optional(v.array(RedemptionMethod), []),
+    offers: v.optional(v.array(Offer), []),
+    experiences: v.optional(v.array(Experience), []),
+    surfaces: v.optional(v.array(Surface), []),
+    features: v.optional(v.pipe(v.array(JsonObject), v.maxLength(0, "features are not supported yet")), []),
+    variables: v.optional(notList(v.record(VariableName, v.pipe(v.string(), v.maxLength(16_384)))), {}),
+    allowedOrigins: v.optional(v.array(Origin), []),
+    outboundOrigins: v.optional(v.array(Origin), []),
+    userJwt: v.optional(v.nullable(UserJwt), null),
+    budgets: v.optional(Budgets, {}),
+    offerTokenTtlSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(60), v.maxValue(2_592_000)), 86_400),
+  }),
+);
 export type Config = v.InferOutput<typeof Config>;
 
 const CatalogPrice = v.strictObject({

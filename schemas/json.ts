@@ -6,17 +6,48 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 /** A JSON object. */
 export type JsonObject = { [key: string]: Json };
 
-/** Parses an unknown value as JSON; `undefined`, functions, symbols, `NaN` and infinities are refused. */
-export const Json: v.GenericSchema<Json> = v.lazy(() =>
-  v.union([
-    v.string(),
-    v.pipe(v.number(), v.finite()),
-    v.boolean(),
-    v.null(),
-    v.array(Json),
-    v.record(v.string(), Json),
-  ]),
-);
+/** Deeper JSON is refused: what reads it recursively would run out of stack. */
+const mostDepth = 100;
+const tooDeep = `must be JSON, at most ${mostDepth} levels deep`;
+
+/** Parses an unknown value as JSON; `undefined`, functions, symbols, `NaN` and infinities are refused. Keeps every key. */
+export const Json: v.GenericSchema<Json> = v.custom<Json>((value) => isJson(value), tooDeep);
 
 /** Parses an unknown value as a JSON object. */
-export const JsonObject: v.GenericSchema<JsonObject> = v.record(v.string(), Json);
+export const JsonObject: v.GenericSchema<JsonObject> = v.custom<JsonObject>(
+  (value) => isObject(value) && isJson(value),
+  ({ input }) => (isObject(input) ? tooDeep : "must be an object"),
+);
+
+/** The same schema, but a list is no object to it: valibot's own take one for an empty object. */
+export function notList<const T extends v.GenericSchema>(schema: T): T {
+  return {
+    ...schema,
+    "~run": (dataset: v.UnknownDataset, config: v.Config<v.BaseIssue<unknown>>) =>
+      schema["~run"](Array.isArray(dataset.value) ? { value: "a list" } : dataset, config),
+  };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Level by level, without recursion. */
+function isJson(value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > mostDepth) return false;
+    const next: unknown[] = [];
+    for (const item of level) {
+      if (typeof item === "object" && item !== null) for (const inner of Object.values(item)) next.push(inner);
+      else if (!isScalar(item)) return false;
+    }
+    level = next;
+  }
+  return true;
+}
+
+function isScalar(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  return value === null || typeof value === "string" || typeof value === "boolean";
+}

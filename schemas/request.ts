@@ -1,19 +1,21 @@
 import * as v from "valibot";
 import { IdentityInput } from "./identity.ts";
-import { Json, JsonObject } from "./json.ts";
+import { Json, JsonObject, notList } from "./json.ts";
 
 const Text = v.pipe(v.string(), v.maxLength(16_384));
 
 /** The visitor's own request, as the site saw it. */
-export const HttpContext = v.looseObject({
-  url: v.optional(Text),
-  userAgent: v.optional(Text),
-  clientIP: v.optional(Text),
-  referer: v.optional(v.nullable(Text)),
-  countryCode: v.optional(v.nullable(Text)),
-  cookies: v.optional(v.record(v.string(), v.string())),
-  proxyOrigin: v.optional(v.looseObject({ status: v.optional(v.number()) })),
-});
+export const HttpContext = notList(
+  v.looseObject({
+    url: v.optional(Text),
+    userAgent: v.optional(Text),
+    clientIP: v.optional(Text),
+    referer: v.optional(v.nullable(Text)),
+    countryCode: v.optional(v.nullable(Text)),
+    cookies: v.optional(notList(v.record(v.string(), v.string()))),
+    proxyOrigin: v.optional(v.looseObject({ status: v.optional(v.number()) })),
+  }),
+);
 
 const surroundings = {
   http: v.optional(HttpContext),
@@ -29,7 +31,7 @@ export type Surroundings = {
 };
 
 /** The page or thing that the visitor is looking at. */
-export const Resource = v.objectWithRest({ id: v.optional(Text), meta: v.optional(JsonObject) }, Json);
+export const Resource = notList(v.objectWithRest({ id: v.optional(Text), meta: v.optional(JsonObject) }, Json));
 
 /** Body of `POST /api/v1/surface-decisions`. `dryRun` and `explain` are additions of this project. */
 export const SurfaceDecisionRequest = v.object({

@@ -6,7 +6,7 @@ export const AuthType = v.picklist(["provided", "jwt", "anonymous"]);
 export type AuthType = v.InferOutput<typeof AuthType>;
 
 /** What one run of a workflow may use. Times in milliseconds, sizes in bytes. */
-export const Budgets = v.object({
+export const Budgets = v.strictObject({
   wallMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(50), v.maxValue(60_000)), 10_000),
   cpuMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(10), v.maxValue(10_000)), 500),
   memoryBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(8 << 20), v.maxValue(128 << 20)), 32 << 20),
@@ -34,7 +34,15 @@ const HttpUrl = v.pipe(
 export const WorkflowResult = v.pipe(
   v.strictObject({
     success: v.boolean(),
-    statusCode: v.optional(v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599))),
+    statusCode: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(200),
+        v.maxValue(599),
+        v.check((status) => ![204, 205, 304].includes(status), "must be a status that may carry a body"),
+      ),
+    ),
     message: v.optional(v.pipe(v.string(), v.maxLength(4096))),
     action: v.optional(v.literal("navigate")),
     url: v.optional(HttpUrl),

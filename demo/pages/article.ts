@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import { type EngineAccess, frame } from "./layout.ts";
 import { type Checkout, notice } from "./notice.ts";
-import { base, type Html } from "./page.ts";
+import type { Html } from "./page.ts";
 import { scripNote } from "./scrip-note.ts";
 import { story } from "./story.ts";
 
@@ -36,6 +36,6 @@ const backstage = html`<details class="backstage" data-backstage>
     <p>This page knows nothing of plans, prices or Stripe. It asked the engine what to show here, placed the answer, and sends the engine the token of the button that you press. These are the latest answers of this tab, long strings shortened.</p>
     <section data-exchange="decision" hidden><h2>Decision</h2><dl></dl><pre tabindex="0" aria-label="The decision’s JSON"></pre></section>
     <section data-exchange="redemption" hidden><h2>Redemption</h2><dl></dl><pre tabindex="0" aria-label="The redemption’s JSON"></pre></section>
-    <p class="backstage-foot">Every <code>eventId</code> finds its event at <code>GET /api/v1/events/{eventId}</code>, with the secret key. <a href="${base}">Start again from the story</a></p>
+    <p class="backstage-foot">Every <code>eventId</code> finds its event at <code>GET /api/v1/events/{eventId}</code>, with the secret key.</p>
   </div>
 </details>`;

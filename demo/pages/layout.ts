@@ -23,7 +23,7 @@ export function frame({ title, main, engine }: { title: string; main: Html; engi
 <script type="module" src="${base}/site.js"></script>
 </head>
 <body>
-<a class="skip" href="#main">Skip to the story</a>
+<a class="skip" href="#main">Skip to the page</a>
 ${masthead()}
 <main id="main">
 ${main}

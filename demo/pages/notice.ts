@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import { base, type Html } from "./page.ts";
+import { rosette } from "./scrip-note.ts";
 
 /** How a visit to the checkout ended, as the address says it. Good for words, never for access. */
 export type Checkout = "success" | "cancelled";
@@ -17,6 +18,7 @@ export function notice(checkout: Checkout): Html {
     <h2>${title}</h2>
     <p>${text}</p>
     <p><a href="${link.href}">${link.label}</a></p>
+    ${rosette}
   </div>
 </aside>`;
 }

@@ -31,6 +31,12 @@ ${shifted(30)}${shifted(266)}
 </g>
 </svg>`);
 
+/** One of the note's rosettes by itself, as an ornament that says nothing. */
+export const rosette = raw(`<svg class="rosette" viewBox="-90 -90 180 180" aria-hidden="true">
+<defs><path id="rosette-petal" d="${ring({ radius: 58, depth: 26, lobes: 6 })}"/></defs>
+${turned("rosette-petal", 14, 60 / 14, [0, 0])}
+</svg>`);
+
 /** A closed wavy circle around the origin: r = radius + depth · cos(lobes · θ). */
 function ring({ radius, depth, lobes }: { radius: number; depth: number; lobes: number }): string {
   const steps = lobes * 24;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { and, desc, eq } from "drizzle-orm";
 import * as v from "valibot";
 import { Config } from "../../schemas/config.ts";
@@ -37,7 +38,7 @@ export async function applyConfig(
   }
   const after = toJson(validation.config);
   const changes = difference(toJson(base.config), after);
-  const same = JSON.stringify(toJson(base.config)) === JSON.stringify(after);
+  const same = isDeepStrictEqual(toJson(base.config), after);
   if (options.dryRun || same) {
     return { version: base.version, changed: !same, dryRun: options.dryRun, difference: changes };
   }

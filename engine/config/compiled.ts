@@ -60,13 +60,13 @@ export function compileConfig(
   version: number,
   config: Config,
   ids: EntityIds,
-  workflows: Record<string, CompiledWorkflow>,
+  workflows: ReadonlyMap<string, CompiledWorkflow>,
 ): CompiledConfig {
   const idMap = (kind: Parameters<EntityIds>[0], items: { slug: string }[]) =>
     new Map(items.map(({ slug }) => [slug, ids(kind, slug)]));
   const methods = new Map(
     config.redemptionMethods.map(({ slug, schema }): [string, CompiledMethod] => {
-      const workflow = need(workflows[slug], `workflow of ${slug}`);
+      const workflow = need(workflows.get(slug), `workflow of ${slug}`);
       return [slug, { id: ids("method", slug), slug, schema, workflow }];
     }),
   );

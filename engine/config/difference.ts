@@ -8,12 +8,36 @@ const words = { CREATE: "added", REMOVE: "removed", CHANGE: "changed" } as const
 
 /** What changes when `after` takes the place of `before`; nothing when they say the same. */
 export function difference(before: JsonObject, after: JsonObject): Difference[] {
-  return diff(named(before), named(after), { cyclesFix: false }).map((entry) => ({
-    op: words[entry.type],
-    path: entry.path.join("."),
-    ...(entry.type === "CREATE" ? {} : { before: entry.oldValue }),
-    ...(entry.type === "REMOVE" ? {} : { after: entry.value }),
-  }));
+  const changes = diff(named(before), named(after), { cyclesFix: false }).map(
+    (entry): Difference => ({
+      op: words[entry.type],
+      path: entry.path.join("."),
+      ...(entry.type === "CREATE" ? {} : { before: entry.oldValue }),
+      ...(entry.type === "REMOVE" ? {} : { after: entry.value }),
+    }),
+  );
+  return [...changes, ...moves(before, after, "")];
+}
+
+/** Lists of the same members in another order: the order of slots and offers is what a visitor sees first. */
+function moves(before: Json | undefined, after: Json, path: string): Difference[] {
+  if (Array.isArray(before) && Array.isArray(after)) {
+    const [was, is] = [before.map(nameOf), after.map(nameOf)];
+    const moved = was.join() !== is.join() && [...was].sort().join() === [...is].sort().join();
+    const own: Difference[] = moved ? [{ op: "changed", path: `${path} (order)`, before: was, after: is }] : [];
+    return [
+      ...own,
+      ...after.flatMap((item, i) => moves(before[was.indexOf(is[i] ?? null)], item, `${path}.${is[i] ?? i}`)),
+    ];
+  }
+  if (!isObject(before) || !isObject(after)) return [];
+  return Object.entries(after).flatMap(([key, value]) =>
+    moves(before[key], value, path === "" ? key : `${path}.${key}`),
+  );
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Lists whose members have a name become objects by that name, so that moving a member changes nothing else. */

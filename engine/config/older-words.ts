@@ -9,8 +9,22 @@ export function acceptOlderWords(document: unknown): unknown {
   return {
     ...renamed,
     ...mapList(renamed, "plans", (plan) => rename(plan, "resources", "products")),
-    ...mapList(renamed, "offers", (offer) => rename(offer, "terms", "plans")),
+    ...mapList(renamed, "offers", (offer) => withinPrices(withinFilters(rename(offer, "terms", "plans")))),
   };
+}
+
+function withinFilters(offer: Record<string, unknown>): Record<string, unknown> {
+  if (!isRecord(offer.filters)) return offer;
+  return { ...offer, filters: rename(rename(offer.filters, "terms", "plans"), "resources", "products") };
+}
+
+function withinPrices(offer: Record<string, unknown>): Record<string, unknown> {
+  if (!isRecord(offer.redemption)) return offer;
+  return { ...offer, redemption: { ...offer.redemption, ...mapList(offer.redemption, "prices", termToPlan) } };
+}
+
+function termToPlan(price: Record<string, unknown>): Record<string, unknown> {
+  return rename(price, "term", "plan");
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

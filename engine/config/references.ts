@@ -1,4 +1,4 @@
-import { Validator } from "@cfworker/json-schema";
+import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import Mustache from "mustache";
 import * as v from "valibot";
 import { type Config, type Experience, type Offer, StripeCheckoutValues } from "../../schemas/config.ts";
@@ -54,12 +54,15 @@ export function referenceIssues(config: Config): Issue[] {
 
 function checkOffer(config: Config, offer: Offer, path: string, report: Report): void {
   known(offer.plans, config.plans, `${path}.plans`, "plan", report);
+  unique(offer.plans, (i) => `${path}.plans.${i}`, report);
   for (const side of ["include", "exclude"] as const) {
     known(offer.filters.plans[side], config.plans, `${path}.filters.plans.${side}`, "plan", report);
     known(offer.filters.products[side], config.products, `${path}.filters.products.${side}`, "product", report);
   }
   const { from, until } = offer.filters;
-  if (from !== null && until !== null && from >= until) report(`${path}.filters.until`, "must be later than from");
+  if (from !== null && until !== null && Date.parse(from) >= Date.parse(until)) {
+    report(`${path}.filters.until`, "must be later than from");
+  }
   if (offer.presentationSchema !== null) {
     checkAgainst(
       config,
@@ -94,6 +97,7 @@ function checkStripeCheckout(config: Config, offer: Offer, path: string, report:
 
 function checkExperience(config: Config, experience: Experience, path: string, report: Report): void {
   known(experience.offers, config.offers, `${path}.offers`, "offer", report);
+  unique(experience.offers, (i) => `${path}.offers.${i}`, report);
   if (experience.type === "app") {
     if (config.schemas.some(({ id }) => id === experience.schema)) {
       checkAgainst(config, experience.schema, "experience", experience.props, `${path}.props`, report);
@@ -145,7 +149,7 @@ function checkAgainst(
   }
   try {
     const result = new Validator(schema.jsonSchema, "2020-12", false).validate(value);
-    for (const { instanceLocation, error } of result.errors) {
+    for (const { instanceLocation, error } of innermost(result.errors)) {
       report(join(path, instanceLocation.replace(/^#\/?/, "").replaceAll("/", ".")), error);
     }
   } catch (error) {
@@ -154,6 +158,13 @@ function checkAgainst(
       `not a usable JSON Schema: ${error instanceof Error ? error.message : error}`,
     );
   }
+}
+
+/** Without the errors that only say that something inside is wrong. */
+function innermost(errors: OutputUnit[]): OutputUnit[] {
+  return errors.filter(
+    ({ instanceLocation }) => !errors.some((other) => other.instanceLocation.startsWith(`${instanceLocation}/`)),
+  );
 }
 
 function unique(values: string[], path: (index: number) => string, report: Report): void {

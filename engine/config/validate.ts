@@ -4,7 +4,10 @@ import type { Issue } from "../../schemas/errors.ts";
 import { defaultBudgets } from "../../schemas/workflow.ts";
 import type { CompiledWorkflow } from "../compiler.ts";
 import type { Engine } from "../engine.ts";
+import { ScripError } from "../error.ts";
 import { issuesOf } from "../issues.ts";
+import { sourcePosition } from "../sandbox/source-position.ts";
+import type { SandboxOutcome } from "../sandbox.ts";
 import { acceptOlderWords } from "./older-words.ts";
 import { referenceIssues } from "./references.ts";
 
@@ -45,10 +48,21 @@ function isCompiled(
   return entry[1] !== undefined;
 }
 
+function topLevelProblem({ sourceMap }: CompiledWorkflow, outcome: SandboxOutcome): string {
+  if (outcome.kind !== "threw") return `the module's top level failed: ${outcome.kind}`;
+  const { message, line, column = 1 } = outcome.error;
+  const at = line === undefined ? undefined : sourcePosition(sourceMap, { line, column });
+  const where = at === undefined ? "" : `line ${at.line}, column ${at.column}: `;
+  return `${where}the module's top level failed: ${message}`;
+}
+
 /** One workflow, checked: it compiles, imports nothing, and its default export is a function. */
 export type WorkflowCheck = { ok: true; workflow: CompiledWorkflow } | { ok: false; issues: Issue[] };
 
-/** Compiles a workflow and runs its top level in the sandbox. Messages name line and column of the source. */
+/**
+ * Compiles a workflow and runs its top level in the sandbox. Messages name line and column of the source. Throws
+ * `sandbox_busy` when the sandbox cannot run it.
+ */
 export async function checkWorkflow(parts: ValidationParts, source: string, path: string): Promise<WorkflowCheck> {
   const compilation = await parts.compile(source);
   if (!compilation.ok) {
@@ -61,8 +75,13 @@ export async function checkWorkflow(parts: ValidationParts, source: string, path
   const inspection = await parts.sandbox.inspect(compilation.workflow, defaultBudgets);
   if (!inspection.ok) {
     const { outcome } = inspection;
-    const reason = outcome.kind === "threw" ? outcome.error.message : outcome.kind;
-    return { ok: false, issues: [{ path, message: `the module's top level failed: ${reason}` }] };
+    if (outcome.kind === "host-failure" || outcome.kind === "cancelled") {
+      throw new ScripError("sandbox_busy", "The workflow could not be checked just now: try again", {
+        retryAfterSeconds: 1,
+        cause: outcome.message,
+      });
+    }
+    return { ok: false, issues: [{ path, message: topLevelProblem(compilation.workflow, outcome) }] };
   }
   if (inspection.defaultExport === "function") return { ok: true, workflow: compilation.workflow };
   const message = `the default export must be a function, not ${inspection.defaultExport}`;

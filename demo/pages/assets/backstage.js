@@ -15,6 +15,11 @@ export function keepExchange(kind, exchange) {
   sessionStorage.setItem(storageKey(kind), JSON.stringify(exchange, shortened));
 }
 
+/** Forgets what was kept. */
+export function forgetExchanges() {
+  for (const kind of ["decision", "redemption"]) sessionStorage.removeItem(storageKey(kind));
+}
+
 /**
  * Keeps and shows an exchange.
  * @param {"decision" | "redemption"} kind

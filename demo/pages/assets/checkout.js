@@ -27,8 +27,10 @@ export function openCheckout(desk) {
       location.replace(url);
       return;
     }
-    word?.replaceChildren(troubleLine(exchange));
-    retry?.toggleAttribute("hidden", false);
+    const trouble = troubleLine(exchange);
+    word?.replaceChildren(trouble);
+    // where there is another way to go, the same one again is none
+    retry?.toggleAttribute("hidden", trouble.querySelector("a") !== null);
   };
   retry?.addEventListener("click", () => void attempt());
   void attempt();

@@ -33,7 +33,8 @@ export function redeem(identity, offerToken) {
  */
 export function destination({ body }) {
   const action = body?.action;
-  if (action?.type !== "navigate" || !URL.canParse(action.url, location.href)) return null;
+  if (action?.type !== "navigate" || typeof action.url !== "string") return null;
+  if (!URL.canParse(action.url, location.href)) return null;
   const url = new URL(action.url, location.href);
   return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
 }

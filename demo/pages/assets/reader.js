@@ -4,8 +4,12 @@
 const cookie = "daily_scrip_reader";
 const visitorKey = "daily-scrip:visitor";
 
+/** The engine did not take the JWT: it is of no more use, whether or not the browser lets go of its cookie. */
+let refused = false;
+
 /** The JWT of the reader who signed up here; null for a visitor. */
 export function userJwt() {
+  if (refused) return null;
   const pair = document.cookie.split("; ").find((part) => part.startsWith(`${cookie}=`));
   return pair ? decodeURIComponent(pair.slice(cookie.length + 1)) : null;
 }
@@ -25,7 +29,7 @@ export function identity() {
 export function remember(answered) {
   if (answered.isAuthenticated) return;
   localStorage.setItem(visitorKey, answered.identifier);
-  // a JWT that did not make a user is of no more use
+  refused = true;
   // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in every browser, nor over plain http
   document.cookie = `${cookie}=; Path=/demo; Max-Age=0; SameSite=Lax`;
 }
@@ -33,7 +37,6 @@ export function remember(answered) {
 /** Forgets the visitor; the server forgets the user. */
 export function forget() {
   localStorage.removeItem(visitorKey);
-  sessionStorage.clear();
 }
 
 /**

@@ -28,7 +28,7 @@ addEventListener("pageshow", (event) => {
 /** @param {Element} button */
 async function press(button) {
   pressed = { button, label: [...button.childNodes] };
-  for (const old of button.getRootNode() instanceof ShadowRoot ? troubleIn(button) : []) old.remove();
+  clearTrouble(button);
   button.setAttribute("aria-busy", "true");
   button.setAttribute("aria-disabled", "true");
   button.replaceChildren("One moment…");
@@ -53,9 +53,10 @@ function release() {
 }
 
 /** @param {Element} button */
-function troubleIn(button) {
+function clearTrouble(button) {
   const root = button.getRootNode();
-  return root instanceof ShadowRoot ? root.querySelectorAll("[data-trouble]") : [];
+  if (!(root instanceof ShadowRoot)) return;
+  for (const old of root.querySelectorAll("[data-trouble]")) old.remove();
 }
 
 /**

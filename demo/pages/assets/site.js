@@ -1,5 +1,5 @@
 // @ts-check
-import { showExchange, showKept } from "./backstage.js";
+import { forgetExchanges, showExchange, showKept } from "./backstage.js";
 import { openCheckout } from "./checkout.js";
 import { decide } from "./engine.js";
 import { placeComponents } from "./experience.js";
@@ -9,7 +9,10 @@ import { listen } from "./redeem.js";
 const story = document.querySelector("[data-gate]");
 const desk = document.querySelector("[data-checkout]");
 
-document.querySelector(".reader-sign-out")?.addEventListener("submit", forget);
+document.querySelector(".reader-sign-out")?.addEventListener("submit", () => {
+  forget();
+  forgetExchanges();
+});
 showReader(null);
 if (desk) openCheckout(desk);
 if (story) void readStory(story);

@@ -1,21 +1,20 @@
 // @ts-check
 /** @typedef {import("./engine.js").Exchange} Exchange */
 
-const start = location.pathname;
+const fresh = (/** @type {string} */ label) => ({ href: "/demo", label });
+const unreadable = { text: "This offer cannot be read.", link: fresh("Choose it again in the story") };
 
 /** @type {Record<string, { text: string, link?: { href: string, label: string } }>} */
 const known = {
-  token_expired: {
-    text: "This offer ran out while you were reading.",
-    link: { href: start, label: "Fetch a fresh one" },
-  },
-  offer_unavailable: { text: "This offer is no longer available.", link: { href: start, label: "See what is" } },
+  token_malformed: unreadable,
+  token_signature_invalid: unreadable,
+  token_wrong_environment: unreadable,
+  invalid_body: unreadable,
+  token_expired: { text: "This offer ran out while you were reading.", link: fresh("Fetch a fresh one") },
+  token_identity_mismatch: { text: "This offer was made to somebody else.", link: fresh("Fetch one of your own") },
+  offer_unavailable: { text: "This offer is no longer available.", link: fresh("See what is") },
   already_redeemed: { text: "You have bought this already. There is nothing more to pay." },
   invalid_user_jwt: { text: "Your sign-in has run out.", link: { href: "/demo/sign-up", label: "Sign in again" } },
-  token_identity_mismatch: {
-    text: "This offer was made to somebody else.",
-    link: { href: start, label: "Fetch one of your own" },
-  },
 };
 
 /**
