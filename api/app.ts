@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { cors } from "hono/cors";
 import type { Engine } from "../engine/engine.ts";
 import { ScripError } from "../engine/error.ts";
 import type { AppOptions } from "./auth.ts";
@@ -11,6 +10,7 @@ import { manageConfig } from "./manage-config.ts";
 import { manageEnvironments } from "./manage-environments.ts";
 import { manageMethods } from "./manage-methods.ts";
 import { offerRedemptions } from "./offer-redemptions.ts";
+import { preflight } from "./pages.ts";
 import { surfaceDecisions } from "./surface-decisions.ts";
 
 /** The whole HTTP API over an engine: the same on every runtime, and in tests through `app.request`. */
@@ -19,7 +19,7 @@ export function createApp(engine: Engine, options: AppOptions): Hono {
   app.onError((error, c) => errorAnswer(error, c, engine.onFault));
   app.notFound((c) => errorAnswer(new ScripError("not_found", `There is nothing at ${c.req.path}`), c, engine.onFault));
 
-  app.use("/api/v1/*", pages);
+  app.options("/api/v1/*", preflight);
   app.route("/api/v1/surface-decisions", surfaceDecisions(engine, options));
   app.route("/api/v1/offer-redemptions", offerRedemptions(engine, options));
   app.route("/api/v1/events", events(engine, options));
@@ -30,15 +30,3 @@ export function createApp(engine: Engine, options: AppOptions): Hono {
   app.route("/", docs(app));
   return app;
 }
-
-/**
- * Any page may ask, because nothing is granted to a page by its cookies: a key decides, and a public key counts only
- * from its environment's allowed origins.
- */
-const pages = cors({
-  origin: "*",
-  allowMethods: ["GET", "POST"],
-  allowHeaders: ["Authorization", "Content-Type", "X-MOS-Browser-Version", "X-Scrip-Version"],
-  exposeHeaders: ["Retry-After"],
-  maxAge: 600,
-});

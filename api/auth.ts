@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { ScripError } from "../engine/error.ts";
 import { authenticate, type Caller } from "../engine/keys.ts";
 import type { Surroundings } from "../schemas/request.ts";
+import { header } from "./header.ts";
 
 /** What the routes need beside the engine. */
 export type AppOptions = {
@@ -20,7 +21,7 @@ export async function callerOf(c: Context, engine: Engine, options: AppOptions):
   if (key === undefined) throw new ScripError("invalid_api_key", "Invalid API key");
   const caller = await authenticate(engine, key);
   if (caller.kind === "sk") return caller;
-  const origin = c.req.header("origin");
+  const origin = header(c, "origin");
   const { allowedOrigins } = caller.environment.compiled.config;
   if (origin !== undefined && (allowedOrigins.includes(origin) || options.ownOrigins.includes(origin))) return caller;
   const who = origin === undefined ? "A request without an Origin header" : `The origin ${origin}`;
@@ -38,7 +39,7 @@ export async function secretCallerOf(c: Context, engine: Engine, options: AppOpt
 export function assertPageMaySay(c: Context, caller: Caller, request: Surroundings): void {
   if (caller.kind === "sk") return;
   if (request.cloudflare !== undefined) throw new ScripError("secret_key_required", "cloudflare needs a secret key");
-  if (c.req.header("x-mos-user-agent") !== undefined) {
+  if (header(c, "x-mos-user-agent") !== undefined) {
     throw new ScripError("secret_key_required", "x-mos-user-agent needs a secret key");
   }
 }
@@ -51,5 +52,5 @@ export async function adminOf(c: Context, engine: Engine, needed: AdminRole): Pr
 }
 
 function bearer(c: Context): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  return /^Bearer +(\S+)$/i.exec(header(c, "authorization") ?? "")?.[1];
 }

@@ -1,9 +1,8 @@
-import type { Context, MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { Context } from "hono";
 import * as v from "valibot";
 import { ScripError } from "../engine/error.ts";
 import { issuesOf } from "../engine/issues.ts";
-import { bodyTooLarge } from "./errors.ts";
+import { header } from "./header.ts";
 
 /** What a site or a page may send: 256 KiB. */
 export const clientBodyBytes = 256 * 1024;
@@ -11,25 +10,9 @@ export const clientBodyBytes = 256 * 1024;
 /** What an operator may send: a configuration with many workflows. */
 export const manageBodyBytes = 4 * 1024 * 1024;
 
-/**
- * Refuses bodies over a limit with 413. A body that says how long it is is held to that by the HTTP server; one that
- * does not is counted as it comes, which costs a stream.
- */
-export function limitBody(maxSize: number): MiddlewareHandler {
-  const refuse = () => {
-    throw bodyTooLarge(maxSize);
-  };
-  const counted = bodyLimit({ maxSize, onError: refuse });
-  return (c, next) => {
-    const length = c.req.header("content-length");
-    if (length === undefined || c.req.header("transfer-encoding") !== undefined) return counted(c, next);
-    return Number(length) > maxSize ? refuse() : next();
-  };
-}
-
-/** Parses a JSON body. Throws `invalid_json`. */
-export async function readJson(c: Context): Promise<unknown> {
-  const text = await c.req.text();
+/** Parses a JSON body. Throws `invalid_json`, or `body_too_large` before more than `mostBytes` are kept. */
+export async function readJson(c: Context, mostBytes: number): Promise<unknown> {
+  const text = await readText(c, mostBytes);
   try {
     return JSON.parse(text);
   } catch {
@@ -37,9 +20,33 @@ export async function readJson(c: Context): Promise<unknown> {
   }
 }
 
+/** A body that says how long it is is held to that by the HTTP server; one that does not is counted as it comes. */
+async function readText(c: Context, mostBytes: number): Promise<string> {
+  const length = header(c, "content-length");
+  if (Number(length ?? 0) > mostBytes) throw tooLarge(mostBytes);
+  if (length !== undefined && header(c, "transfer-encoding") === undefined) return c.req.text();
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    size += chunk.byteLength;
+    if (size > mostBytes) throw tooLarge(mostBytes);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function tooLarge(mostBytes: number): ScripError {
+  return new ScripError("body_too_large", `The body is too large: at most ${mostBytes / 1024} KiB`);
+}
+
 /** Parses a JSON body with a schema. Throws `invalid_json`, or `invalid_body` with every issue. */
-export async function readBody<const T extends v.GenericSchema>(c: Context, schema: T): Promise<v.InferOutput<T>> {
-  const parsed = v.safeParse(schema, await readJson(c));
+export async function readBody<const T extends v.GenericSchema>(
+  c: Context,
+  schema: T,
+  mostBytes: number,
+): Promise<v.InferOutput<T>> {
+  const parsed = v.safeParse(schema, await readJson(c, mostBytes));
   if (parsed.success) return parsed.output;
   const issues = issuesOf(parsed.issues);
   const [first] = issues;

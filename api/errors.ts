@@ -1,10 +1,10 @@
 import type { Context } from "hono";
-import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ScripError } from "../engine/error.ts";
 import { isStorageError } from "../engine/storage.ts";
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import type { ErrorBody } from "../schemas/errors.ts";
+import { readableByPages } from "./pages.ts";
 
 /** The HTTP status of every code. */
 export const statusOf: Record<ErrorCode, ContentfulStatusCode> = {
@@ -60,20 +60,14 @@ export function errorAnswer(error: unknown, c: Context, onFault: (fault: unknown
   if (known.eventId !== undefined) body.eventId = known.eventId;
   if (known.issues !== undefined) body.issues = known.issues;
   if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
+  if (c.req.path.startsWith("/api/v1/")) readableByPages(c);
   return c.json(body, statusCode);
 }
 
 function toScripError(error: unknown): ScripError {
   if (error instanceof ScripError) return error;
-  if (error instanceof HTTPException && error.status === 413) return bodyTooLarge(null);
   if (isStorageError(error)) {
     return new ScripError("storage_unavailable", "The database does not answer: try again", { retryAfterSeconds: 1 });
   }
   return new ScripError("internal_error", "Internal server error");
-}
-
-/** The error for a body over its limit. */
-export function bodyTooLarge(limitBytes: number | null): ScripError {
-  const most = limitBytes === null ? "" : `: at most ${limitBytes / 1024} KiB`;
-  return new ScripError("body_too_large", `The body is too large${most}`);
 }

@@ -7,7 +7,7 @@ import { ScripError } from "../engine/error.ts";
 import { Config } from "../schemas/config.ts";
 import { Json } from "../schemas/json.ts";
 import { adminOf } from "./auth.ts";
-import { limitBody, manageBodyBytes, readJson } from "./body.ts";
+import { manageBodyBytes, readJson } from "./body.ts";
 import { operation } from "./operation.ts";
 
 const ConfigAnswer = v.object({ status: v.literal("success"), version: v.number(), config: Config });
@@ -73,10 +73,10 @@ export function manageConfig(engine: Engine): Hono {
       );
       return c.json({ status: "success", version, config });
     })
-    .put("/:environmentId/config", describeRoute(put), limitBody(manageBodyBytes), async (c) => {
+    .put("/:environmentId/config", describeRoute(put), async (c) => {
       const dryRun = c.req.query("dryRun") === "true";
       const admin = await adminOf(c, engine, dryRun ? "editor" : "publisher");
-      const document = unwrapped(await readJson(c));
+      const document = unwrapped(await readJson(c, manageBodyBytes));
       const applied = await applyConfig(engine, c.req.param("environmentId"), document, {
         author: admin.label,
         dryRun,

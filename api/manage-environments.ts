@@ -8,7 +8,7 @@ import { connectStripeAccount, listStripeAccounts, setSecret } from "../engine/i
 import { createKey, listEnvironments, listKeys, revokeKey } from "../engine/keys.ts";
 import { rotateSigningKey } from "../engine/signing-keys.ts";
 import { adminOf } from "./auth.ts";
-import { limitBody, manageBodyBytes, readBody } from "./body.ts";
+import { manageBodyBytes, readBody } from "./body.ts";
 import { EventAnswer, eventAnswer } from "./events.ts";
 import { operation } from "./operation.ts";
 
@@ -52,14 +52,13 @@ const manage = (summary: string, body?: v.GenericSchema, answer: v.GenericSchema
 /** Environments, and what belongs to one beside its configuration: keys, signing keys, Stripe accounts, secrets, events. */
 export function manageEnvironments(engine: Engine): Hono {
   const app = new Hono();
-  app.use(limitBody(manageBodyBytes));
   app.get("/", manage("All environments"), async (c) => {
     await adminOf(c, engine, "viewer");
     return c.json({ status: "success", environments: await listEnvironments(engine) });
   });
   app.post("/", manage("Make an environment", NewEnvironment), async (c) => {
     await adminOf(c, engine, "publisher");
-    const wanted = await readBody(c, NewEnvironment);
+    const wanted = await readBody(c, NewEnvironment, manageBodyBytes);
     await createEnvironment(engine, wanted);
     return c.json({ status: "success", environment: wanted });
   });
@@ -71,12 +70,12 @@ export function manageEnvironments(engine: Engine): Hono {
   });
   app.put("/:environmentId/integrations/stripe", manage("Connect a Stripe account", StripeAccount), async (c) => {
     await adminOf(c, engine, "publisher");
-    await connectStripeAccount(engine, c.req.param("environmentId"), await readBody(c, StripeAccount));
+    await connectStripeAccount(engine, c.req.param("environmentId"), await readBody(c, StripeAccount, manageBodyBytes));
     return c.json({ status: "success" });
   });
   app.put("/:environmentId/secrets", manage("Set a secret for workflows", Secret), async (c) => {
     await adminOf(c, engine, "publisher");
-    await setSecret(engine, c.req.param("environmentId"), await readBody(c, Secret));
+    await setSecret(engine, c.req.param("environmentId"), await readBody(c, Secret, manageBodyBytes));
     return c.json({ status: "success" });
   });
   app.get("/:environmentId/events/:eventId", manage("One event by its id", undefined, EventAnswer), async (c) => {
@@ -95,7 +94,7 @@ function addKeyRoutes(app: Hono, engine: Engine): void {
   });
   app.post("/:environmentId/keys", manage("Make an API key; its text is shown once", NewKey), async (c) => {
     await adminOf(c, engine, "publisher");
-    const { kind, label } = await readBody(c, NewKey);
+    const { kind, label } = await readBody(c, NewKey, manageBodyBytes);
     return c.json({ status: "success", ...(await createKey(engine, c.req.param("environmentId"), kind, label)) });
   });
   app.delete("/:environmentId/keys/:keyId", manage("Revoke an API key"), async (c) => {

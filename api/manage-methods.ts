@@ -10,7 +10,7 @@ import { tryMethod } from "../engine/try-method.ts";
 import { Issue } from "../schemas/errors.ts";
 import { Json } from "../schemas/json.ts";
 import { adminOf } from "./auth.ts";
-import { limitBody, manageBodyBytes, readBody } from "./body.ts";
+import { manageBodyBytes, readBody } from "./body.ts";
 import { operation } from "./operation.ts";
 
 const Workflow = v.pipe(v.string(), v.minLength(1), v.maxLength(256 * 1024));
@@ -58,38 +58,28 @@ const attempt = operation({
 /** `…/redemption-methods/{slug}/check` and `…/try`. */
 export function manageMethods(engine: Engine): Hono {
   return new Hono()
-    .post(
-      "/:environmentId/redemption-methods/:slug/check",
-      describeRoute(check),
-      limitBody(manageBodyBytes),
-      async (c) => {
-        await adminOf(c, engine, "editor");
-        await existingEnvironment(engine.environments, c.req.param("environmentId"));
-        const { workflow } = await readBody(c, CheckRequest);
-        const checked = await checkWorkflow(engine, workflow, "workflow");
-        return c.json({ status: "success", ok: checked.ok, issues: checked.ok ? [] : checked.issues });
-      },
-    )
-    .post(
-      "/:environmentId/redemption-methods/:slug/try",
-      describeRoute(attempt),
-      limitBody(manageBodyBytes),
-      async (c) => {
-        const admin = await adminOf(c, engine, "editor");
-        const environment = await existingEnvironment(engine.environments, c.req.param("environmentId"));
-        const { workflow, identifier, userType, offer, plan } = await readBody(c, TryRequest);
-        const isAuthenticated = userType === "authenticated";
-        const authType = isAuthenticated ? ("provided" as const) : ("anonymous" as const);
-        const tried = await tryMethod(engine, {
-          environment,
-          methodSlug: c.req.param("slug"),
-          workflow,
-          identity: { authType, isAuthenticated, identifier, jwtClaims: {} },
-          offerSlug: offer,
-          planSlug: plan,
-          author: admin.label,
-        });
-        return c.json({ status: "success", ...tried, run: JSON.parse(maskedText(tried.run, secretsOf(environment))) });
-      },
-    );
+    .post("/:environmentId/redemption-methods/:slug/check", describeRoute(check), async (c) => {
+      await adminOf(c, engine, "editor");
+      await existingEnvironment(engine.environments, c.req.param("environmentId"));
+      const { workflow } = await readBody(c, CheckRequest, manageBodyBytes);
+      const checked = await checkWorkflow(engine, workflow, "workflow");
+      return c.json({ status: "success", ok: checked.ok, issues: checked.ok ? [] : checked.issues });
+    })
+    .post("/:environmentId/redemption-methods/:slug/try", describeRoute(attempt), async (c) => {
+      const admin = await adminOf(c, engine, "editor");
+      const environment = await existingEnvironment(engine.environments, c.req.param("environmentId"));
+      const { workflow, identifier, userType, offer, plan } = await readBody(c, TryRequest, manageBodyBytes);
+      const isAuthenticated = userType === "authenticated";
+      const authType = isAuthenticated ? ("provided" as const) : ("anonymous" as const);
+      const tried = await tryMethod(engine, {
+        environment,
+        methodSlug: c.req.param("slug"),
+        workflow,
+        identity: { authType, isAuthenticated, identifier, jwtClaims: {} },
+        offerSlug: offer,
+        planSlug: plan,
+        author: admin.label,
+      });
+      return c.json({ status: "success", ...tried, run: JSON.parse(maskedText(tried.run, secretsOf(environment))) });
+    });
 }

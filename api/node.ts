@@ -40,7 +40,8 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
       .refresh()
       .catch((fault: unknown) => logger.warn({ fault }, "configuration could not be refreshed"));
   }, 1000);
-  const server = await listen(app, settings);
+  const underWay = new Set<Promise<unknown>>();
+  const server = await listen(counted(app, underWay), settings);
   return {
     url,
     engine,
@@ -48,6 +49,8 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     async stop() {
       clearInterval(refresh);
       await closeServer(server);
+      // a visitor who leaves closes the connection, not the request: its event is still to come
+      await Promise.allSettled(underWay);
       await closeEngine(engine);
       await demo?.stop();
     },
@@ -137,9 +140,22 @@ function swaggerUi() {
   return serveStatic({ root, rewriteRequestPath: (path) => path.replace(/^\/docs\/assets/, "") });
 }
 
-function listen(app: Hono, { host, port }: Settings): Promise<ServerType> {
+/** The app's fetch, with each request in the set for as long as it is being answered. */
+function counted(app: Hono, underWay: Set<Promise<unknown>>): Hono["fetch"] {
+  return (request, ...rest) => {
+    const answer = app.fetch(request, ...rest);
+    if (answer instanceof Promise) {
+      underWay.add(answer);
+      const done = () => underWay.delete(answer);
+      answer.then(done, done);
+    }
+    return answer;
+  };
+}
+
+function listen(fetch: Hono["fetch"], { host, port }: Settings): Promise<ServerType> {
   return new Promise((done, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, () => done(server));
+    const server = serve({ fetch, hostname: host, port }, () => done(server));
     server.once("error", reject);
   });
 }

@@ -1,16 +1,17 @@
-import { Hono } from "hono";
-import { describeRoute } from "hono-openapi";
+import { type Context, Hono } from "hono";
 import type { Engine } from "../engine/engine.ts";
 import { redeem } from "../engine/redeem.ts";
 import { OfferRedemption } from "../schemas/decision.ts";
 import { OfferRedemptionRequest } from "../schemas/request.ts";
 import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
-import { clientBodyBytes, limitBody, readBody } from "./body.ts";
-import { operation } from "./operation.ts";
+import { clientBodyBytes, readBody } from "./body.ts";
+import { header } from "./header.ts";
+import { described, type Operation } from "./operation.ts";
+import { pageHeaders } from "./pages.ts";
 
 /** `POST /api/v1/offer-redemptions`. */
 export function offerRedemptions(engine: Engine, options: AppOptions): Hono {
-  const describe = operation({
+  const about: Operation = {
     tag: "Decisions",
     summary: "Redeem an offer token",
     description:
@@ -21,12 +22,13 @@ export function offerRedemptions(engine: Engine, options: AppOptions): Hono {
     body: OfferRedemptionRequest,
     answers: { 200: OfferRedemption },
     errors: [400, 401, 403, 404, 409, 410, 413, 503, 531],
-  });
-  return new Hono().post("/", describeRoute(describe), limitBody(clientBodyBytes), async (c) => {
+  };
+  const handler = async (c: Context) => {
     const caller = await callerOf(c, engine, options);
-    const request = await readBody(c, OfferRedemptionRequest);
+    const request = await readBody(c, OfferRedemptionRequest, clientBodyBytes);
     assertPageMaySay(c, caller, request);
-    const answer = await redeem(engine, caller, { request, mosUserAgent: c.req.header("x-mos-user-agent") });
-    return Response.json(answer.body, { status: answer.status });
-  });
+    const answer = await redeem(engine, caller, { request, mosUserAgent: header(c, "x-mos-user-agent") });
+    return Response.json(answer.body, { status: answer.status, headers: pageHeaders });
+  };
+  return new Hono().post("/", described(about, handler));
 }

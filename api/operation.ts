@@ -1,5 +1,6 @@
 import type { ConversionConfig } from "@valibot/to-json-schema";
-import { type DescribeRouteOptions, resolver } from "hono-openapi";
+import type { Handler } from "hono";
+import { type DescribeRouteOptions, resolver, uniqueSymbol } from "hono-openapi";
 import type * as v from "valibot";
 import { ErrorBody } from "../schemas/errors.ts";
 
@@ -28,6 +29,14 @@ const errorWords: Record<number, string> = {
   503: "Try again after `Retry-After` seconds",
   531: "The workflow is broken; its event says how",
 };
+
+/**
+ * A handler that carries its description for `/openapi.json`, for the routes that buyers wait for: hono-openapi's own
+ * middleware, which the others use, is one more turn of every request.
+ */
+export function described<const H extends Handler>(about: Operation, handler: H): H {
+  return Object.assign(handler, { [uniqueSymbol]: { spec: operation(about) } });
+}
 
 /** An OpenAPI operation made from the schemas that validate. */
 export function operation({

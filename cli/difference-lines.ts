@@ -17,8 +17,6 @@ export function differenceLines(
 
 /** How much is different, in words. */
 export function differenceCount(differences: readonly Difference[]): string {
-  // a list's members in another order are no difference to the server's list, but they are to the document
-  if (differences.length === 0) return "only the order of members differs";
   return (["added", "removed", "changed"] as const)
     .map((op) => ({ op, n: differences.filter((entry) => entry.op === op).length }))
     .filter(({ n }) => n > 0)

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import type { SurfaceDecision } from "../schemas/decision.ts";
 import type { Identity } from "../schemas/identity.ts";
 import type { SurfaceDecisionRequest } from "../schemas/request.ts";
@@ -8,6 +7,7 @@ import type { Engine } from "./engine.ts";
 import { type Holdings, noHoldings, readHoldings } from "./entitlements.ts";
 import { ScripError } from "./error.ts";
 import { decisionEvent } from "./event-data.ts";
+import { newEventId } from "./event-id.ts";
 import { resolveIdentity } from "./identity.ts";
 import type { Caller } from "./keys.ts";
 import type { PresentationContext } from "./presentation.ts";
@@ -108,7 +108,7 @@ function answer(caller: Caller, request: SurfaceDecisionRequest, outcome: Outcom
   const customerIdentifiers = known ? [identity.identifier] : [];
   return {
     status: "success",
-    eventId: uuidv7(),
+    eventId: newEventId(),
     identity,
     customer: { isCustomer: known, hasProducts: products.size > 0, customerIdentifiers },
     features: {},

@@ -8,7 +8,7 @@ import type { Environment } from "./environments.ts";
 import type { ScripError } from "./error.ts";
 import type { EventRecord, PendingEvent } from "./events.ts";
 import type { Caller } from "./keys.ts";
-import { maskedText, withoutSecrets } from "./masking.ts";
+import { mask, maskedText } from "./masking.ts";
 import type { Presentation } from "./presentation.ts";
 import type { Resolution } from "./resolve-surface.ts";
 import type { WorkflowRun } from "./run-workflow.ts";
@@ -49,7 +49,7 @@ export function decisionEvent(input: DecisionEventInput): PendingEvent {
       };
       // the answer is large, is text already, and holds no secrets but its tokens
       const text = `{"about":${JSON.stringify(about)},"request":${maskedText(request)},"response":${response}}`;
-      return withoutSecrets(text, presentations.flatMap(tokensOf));
+      return presentations.flatMap(tokensOf).reduce((rest, token) => rest.replaceAll(token, mask), text);
     },
   };
 }

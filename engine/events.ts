@@ -13,6 +13,8 @@ export type EventRecord = typeof events.$inferInsert;
 export type PendingEvent = Omit<EventRecord, "data" | "batchId"> & { data: () => string };
 
 const zstdCompress = promisify(zlib.zstdCompress);
+/** Events of one batch are much alike: the fastest level packs them as well as a slow one. */
+const fast = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 const zstdDecompress = promisify(zlib.zstdDecompress);
 
 /** Events written in batches: at most 100 ms late, many together. `flush` writes all that was recorded before. */
@@ -83,7 +85,7 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
 
 async function insertEvents(storage: Storage, batch: PendingEvent[]): Promise<void> {
   const details = batch.map(({ id, data }) => `${JSON.stringify(id)}:${data()}`);
-  const packed = await zstdCompress(`{${details.join(",")}}`);
+  const packed = await zstdCompress(`{${details.join(",")}}`, fast);
   await storage.write(async (tx) => {
     const [packet] = await tx.insert(eventBatches).values({ data: packed }).returning({ id: eventBatches.id });
     const rows = batch.map((event) => [

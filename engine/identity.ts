@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Identity, IdentityInput } from "../schemas/identity.ts";
 import { ScripError } from "./error.ts";
 import type { Caller } from "./keys.ts";
@@ -54,7 +53,7 @@ async function fromJwt(caller: Caller, jwt: string, fallback: boolean, nowMs: nu
 }
 
 function mintAnonymous(): Identity {
-  return anonymous(`anon_${uuidv7()}`);
+  return anonymous(`anon_${crypto.randomUUID()}`);
 }
 
 function anonymous(identifier: string): Identity {

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import type { JsonObject } from "../schemas/json.ts";
 import { events } from "../schemas/tables.ts";
 import type { WorkflowResult } from "../schemas/workflow.ts";
@@ -20,6 +19,7 @@ import { sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import { ScripError } from "./error.ts";
 import { redemptionEvent } from "./event-data.ts";
+import { newEventId } from "./event-id.ts";
 import { identityKey } from "./identity.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
 
@@ -136,7 +136,7 @@ async function settle(
   claim: Claim,
   run: WorkflowRun,
 ): Promise<RecordedAnswer | null> {
-  const eventId = uuidv7();
+  const eventId = newEventId();
   const answer = answerOf(admitted, run, eventId);
   const succeeded = run.verdict.kind === "result" && run.verdict.result.success;
   const sessions = succeeded ? await sessionsOf(engine, claim) : [];

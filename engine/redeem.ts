@@ -1,10 +1,10 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Identity } from "../schemas/identity.ts";
 import { type AdmittedRedemption, admit, type RedemptionInput } from "./admission.ts";
 import type { RecordedAnswer } from "./claims.ts";
 import type { Engine } from "./engine.ts";
 import { ScripError } from "./error.ts";
 import { refusalEvent } from "./event-data.ts";
+import { newEventId } from "./event-id.ts";
 import { identityKey, resolveIdentity } from "./identity.ts";
 import type { Caller } from "./keys.ts";
 import { redeemOffering } from "./redeem-offering.ts";
@@ -39,7 +39,7 @@ type Refusal = { input: RedemptionInput; identity: Identity; error: ScripError }
 /** Records a refusal that has no event yet, and gives the error its `eventId`. */
 function recordRefusal(engine: Engine, caller: Caller, { input, identity, error }: Refusal): ScripError {
   if (error.eventId !== undefined) return error;
-  const eventId = uuidv7();
+  const eventId = newEventId();
   const { request } = input;
   engine.events.record(refusalEvent({ caller, request, identity, error, eventId, nowMs: engine.now() }));
   const { code, message, issues, retryAfterSeconds, cause } = error;

@@ -1,4 +1,4 @@
-import { errors, jwtVerify, SignJWT } from "jose";
+import { CompactSign, errors, jwtVerify } from "jose";
 import * as v from "valibot";
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import { OfferTokenClaims } from "../schemas/token.ts";
@@ -40,9 +40,12 @@ export function newSigningSecret(): string {
   return crypto.getRandomValues(new Uint8Array(32)).toBase64({ alphabet: "base64url" });
 }
 
-/** Signs the claims of one presentation as a compact JWS. */
+const encoder = new TextEncoder();
+
+/** Signs the claims of one presentation as a compact JWS. They are typed and complete, so that SignJWT has nothing to add. */
 export function signOfferToken({ kid, key }: SigningKey, claims: OfferTokenClaims): Promise<string> {
-  return new SignJWT(claims).setProtectedHeader({ alg: algorithm, typ: tokenType, kid }).sign(key);
+  const payload = encoder.encode(JSON.stringify(claims));
+  return new CompactSign(payload).setProtectedHeader({ alg: algorithm, typ: tokenType, kid }).sign(key);
 }
 
 /**

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from "uuid";
 import type { Identity } from "../schemas/identity.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import { checkWorkflow } from "./config/validate.ts";
@@ -7,6 +6,7 @@ import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
 import { tryEvent } from "./event-data.ts";
+import { newEventId } from "./event-id.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
 
 /** What to try: a method, or a workflow that would take its place, on one offer as one identity. */
@@ -35,7 +35,7 @@ export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried>
   const offer = findOffer(input);
   const plan = findPlan(offer, input.planSlug);
   const workflow = input.workflow === null ? method.workflow : await compiled(engine, input.workflow);
-  const eventId = uuidv7();
+  const eventId = newEventId();
   const run = await runWorkflow(
     { engine, environment, budgets: config.budgets, sale: null, idempotencyKey: `scrip-try-${eventId}` },
     {

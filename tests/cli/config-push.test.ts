@@ -76,7 +76,7 @@ describe("the difference", () => {
     );
     const { exitCode, out } = await operator.scrip("config", "diff");
     expect(exitCode).toBe(1);
-    expect(out).toContain("only the order of members differs");
+    expect(out).toContain('products (order)  ["digital","print"] → ["print","digital"]');
   });
 
   test("names the path and the member of what is not valid, and the place in a workflow's file", async () => {

@@ -1,19 +1,22 @@
-import chromium from "@sparticuz/chromium";
-import { type Browser, chromium as driver, type Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type ListeningStripe, serveLocalStripe } from "../../local-stripe/serve.ts";
+import { type Launched, launchBrowser } from "../browser/browser.ts";
 import { catalogue, clientOf, payment, secretKey } from "./fixture.ts";
 
 let served: ListeningStripe;
+let launched: Launched;
 let browser: Browser;
 beforeAll(async () => {
   served = await serveLocalStripe({ port: 0, secretKeys: [secretKey], catalogue });
-  // A browser of a single process dies with its first page.
-  const args = chromium.args.filter((arg) => arg !== "--single-process" && arg !== "--no-zygote");
-  browser = await driver.launch({ executablePath: await chromium.executablePath(), args });
+  launched = await launchBrowser();
+  if (launched.ok) browser = launched.browser;
+});
+beforeEach((context) => {
+  if (!launched.ok) context.skip(launched.reason);
 });
 afterAll(async () => {
-  await browser.close();
+  if (launched.ok) await browser.close();
   await served.stop();
 });
 
