@@ -7,6 +7,7 @@ import { findEvent } from "../engine/events.ts";
 import { Json } from "../schemas/json.ts";
 import { type AppOptions, secretCallerOf } from "./auth.ts";
 import { operation } from "./operation.ts";
+import { withIsoTime } from "./time.ts";
 
 /** One recorded event. `data` holds request, answer, run log, host calls and timings, secrets masked. */
 export const EventAnswer = v.object({
@@ -47,5 +48,5 @@ export async function eventAnswer(
   await engine.events.flush();
   const event = await findEvent(engine.storage, environmentId, eventId);
   if (event === undefined) throw new ScripError("event_not_found", `No event ${eventId} in this environment`);
-  return { status: "success", event: { ...event, createdAt: new Date(event.createdAt).toISOString() } };
+  return { status: "success", event: withIsoTime(event) };
 }

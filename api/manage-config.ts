@@ -9,6 +9,7 @@ import { Json } from "../schemas/json.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readJson } from "./body.ts";
 import { operation } from "./operation.ts";
+import { withIsoTime } from "./time.ts";
 
 const ConfigAnswer = v.object({ status: v.literal("success"), version: v.number(), config: Config });
 
@@ -34,8 +35,9 @@ const VersionsAnswer = v.object({
 
 const get = operation({
   tag: "Manage",
-  summary: "The configuration in force, or at `?version=`",
+  summary: "The configuration in force, or an earlier one",
   security: "admin",
+  query: { version: "A version number; the one in force when left out" },
   answers: { 200: ConfigAnswer },
   errors: [401, 403, 404],
 });
@@ -45,9 +47,12 @@ const put = operation({
   summary: "Apply a configuration",
   description:
     "The body is the document itself, or what GET answered. All of it is validated, and applied as the next version " +
-    "whole or not at all. `?dryRun=true` shows the difference only; `?expectedVersion=` refuses with 409 when another " +
-    "version came between.",
+    "whole or not at all.",
   security: "admin",
+  query: {
+    dryRun: "`true` shows the difference and applies nothing",
+    expectedVersion: "The version that the document was made from: 409 when another one came between",
+  },
   body: Config,
   answers: { 200: AppliedAnswer },
   errors: [400, 401, 403, 404, 409, 413, 422],
@@ -89,8 +94,7 @@ export function manageConfig(engine: Engine): Hono {
       const environmentId = c.req.param("environmentId");
       await currentConfig(engine, environmentId);
       const rows = await listVersions(engine, environmentId);
-      const list = rows.map((row) => ({ ...row, createdAt: new Date(row.createdAt).toISOString() }));
-      return c.json({ status: "success", versions: list });
+      return c.json({ status: "success", versions: rows.map(withIsoTime) });
     });
 }
 

@@ -11,6 +11,7 @@ import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
 import { EventAnswer, eventAnswer } from "./events.ts";
 import { operation } from "./operation.ts";
+import { isoTime, withIsoTime } from "./time.ts";
 
 const Done = v.object({ status: v.literal("success") });
 
@@ -37,6 +38,29 @@ const Secret = v.strictObject({
   value: v.pipe(v.string(), v.minLength(1), v.maxLength(16_384)),
 });
 
+const Time = v.pipe(v.string(), v.isoTimestamp());
+const KeyInfo = { id: v.string(), kind: v.picklist(["sk", "pk"]), label: v.string(), createdAt: Time };
+const KeysAnswer = v.object({ ...Done.entries, keys: v.array(v.object({ ...KeyInfo, revokedAt: v.nullable(Time) })) });
+const NewKeyAnswer = v.object({ ...Done.entries, ...KeyInfo, environmentId: v.string(), key: v.string() });
+const RotatedAnswer = v.object({ ...Done.entries, kid: v.string() });
+const AccountsAnswer = v.object({
+  ...Done.entries,
+  accounts: v.array(v.object({ accountId: v.string(), createdAt: Time })),
+});
+const EnvironmentsAnswer = v.object({
+  ...Done.entries,
+  environments: v.array(
+    v.object({
+      id: v.string(),
+      name: v.string(),
+      configVersion: v.number(),
+      revision: v.number(),
+      createdAt: Time,
+    }),
+  ),
+});
+const EnvironmentAnswer = v.object({ ...Done.entries, environment: NewEnvironment });
+
 const manage = (summary: string, body?: v.GenericSchema, answer: v.GenericSchema = Done) =>
   describeRoute(
     operation({
@@ -52,22 +76,26 @@ const manage = (summary: string, body?: v.GenericSchema, answer: v.GenericSchema
 /** Environments, and what belongs to one beside its configuration: keys, signing keys, Stripe accounts, secrets, events. */
 export function manageEnvironments(engine: Engine): Hono {
   const app = new Hono();
-  app.get("/", manage("All environments"), async (c) => {
+  app.get("/", manage("All environments", undefined, EnvironmentsAnswer), async (c) => {
     await adminOf(c, engine, "viewer");
-    return c.json({ status: "success", environments: await listEnvironments(engine) });
+    return c.json({ status: "success", environments: (await listEnvironments(engine)).map(withIsoTime) });
   });
-  app.post("/", manage("Make an environment", NewEnvironment), async (c) => {
+  app.post("/", manage("Make an environment", NewEnvironment, EnvironmentAnswer), async (c) => {
     await adminOf(c, engine, "publisher");
     const wanted = await readBody(c, NewEnvironment, manageBodyBytes);
     await createEnvironment(engine, wanted);
     return c.json({ status: "success", environment: wanted });
   });
   addKeyRoutes(app, engine);
-  app.get("/:environmentId/integrations/stripe", manage("The connected Stripe accounts"), async (c) => {
-    await adminOf(c, engine, "viewer");
-    const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
-    return c.json({ status: "success", accounts: await listStripeAccounts(engine, id) });
-  });
+  app.get(
+    "/:environmentId/integrations/stripe",
+    manage("The connected Stripe accounts", undefined, AccountsAnswer),
+    async (c) => {
+      await adminOf(c, engine, "viewer");
+      const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
+      return c.json({ status: "success", accounts: (await listStripeAccounts(engine, id)).map(withIsoTime) });
+    },
+  );
   app.put("/:environmentId/integrations/stripe", manage("Connect a Stripe account", StripeAccount), async (c) => {
     await adminOf(c, engine, "publisher");
     await connectStripeAccount(engine, c.req.param("environmentId"), await readBody(c, StripeAccount, manageBodyBytes));
@@ -87,23 +115,38 @@ export function manageEnvironments(engine: Engine): Hono {
 }
 
 function addKeyRoutes(app: Hono, engine: Engine): void {
-  app.get("/:environmentId/keys", manage("The API keys, without their text"), async (c) => {
+  app.get("/:environmentId/keys", manage("The API keys, without their text", undefined, KeysAnswer), async (c) => {
     await adminOf(c, engine, "viewer");
     const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
-    return c.json({ status: "success", keys: await listKeys(engine, id) });
+    const keys = (await listKeys(engine, id)).map(({ revokedAt, ...key }) => ({
+      ...withIsoTime(key),
+      revokedAt: revokedAt === null ? null : isoTime(revokedAt),
+    }));
+    return c.json({ status: "success", keys });
   });
-  app.post("/:environmentId/keys", manage("Make an API key; its text is shown once", NewKey), async (c) => {
-    await adminOf(c, engine, "publisher");
-    const { kind, label } = await readBody(c, NewKey, manageBodyBytes);
-    return c.json({ status: "success", ...(await createKey(engine, c.req.param("environmentId"), kind, label)) });
-  });
+  app.post(
+    "/:environmentId/keys",
+    manage("Make an API key; its text is shown once", NewKey, NewKeyAnswer),
+    async (c) => {
+      await adminOf(c, engine, "publisher");
+      const { kind, label } = await readBody(c, NewKey, manageBodyBytes);
+      return c.json({
+        status: "success",
+        ...withIsoTime(await createKey(engine, c.req.param("environmentId"), kind, label)),
+      });
+    },
+  );
   app.delete("/:environmentId/keys/:keyId", manage("Revoke an API key"), async (c) => {
     await adminOf(c, engine, "publisher");
     await revokeKey(engine, c.req.param("environmentId"), c.req.param("keyId"));
     return c.json({ status: "success" });
   });
-  app.post("/:environmentId/signing-keys/rotate", manage("Sign offer tokens with a new key from now on"), async (c) => {
-    await adminOf(c, engine, "publisher");
-    return c.json({ status: "success", ...(await rotateSigningKey(engine, c.req.param("environmentId"))) });
-  });
+  app.post(
+    "/:environmentId/signing-keys/rotate",
+    manage("Sign offer tokens with a new key from now on", undefined, RotatedAnswer),
+    async (c) => {
+      await adminOf(c, engine, "publisher");
+      return c.json({ status: "success", ...(await rotateSigningKey(engine, c.req.param("environmentId"))) });
+    },
+  );
 }

@@ -12,6 +12,8 @@ export type Operation = {
   summary: string;
   description?: string;
   security: "key" | "admin" | "none";
+  /** Query parameters, all of them optional text: name to what it does. */
+  query?: Record<string, string>;
   body?: Schema;
   answers: Record<number, Schema>;
   errors: readonly number[];
@@ -44,6 +46,7 @@ export function operation({
   summary,
   description,
   security,
+  query = {},
   body,
   answers,
   errors,
@@ -62,8 +65,13 @@ export function operation({
     ...(description === undefined ? {} : { description }),
     security: security === "none" ? [] : [{ [security]: [] }],
     ...(body === undefined ? {} : { requestBody: { required: true, content: json(body) } }),
+    ...(Object.keys(query).length === 0 ? {} : { parameters: Object.entries(query).map(queryParameter) }),
     responses,
   };
+}
+
+function queryParameter([name, description]: [string, string]) {
+  return { in: "query" as const, name, description, schema: { type: "string" as const } };
 }
 
 function json(schema: Schema) {
