@@ -35,10 +35,11 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   const app = createApp(engine, { ownOrigins: [new URL(url).origin, `http://localhost:${settings.port}`] });
   app.use("/docs/assets/*", swaggerUi());
   const demo = settings.production ? null : await startDemo(engine, app, { settings, url });
+  await engine.holders.refresh();
   const refresh = setInterval(() => {
-    engine.environments
-      .refresh()
-      .catch((fault: unknown) => logger.warn({ fault }, "configuration could not be refreshed"));
+    Promise.all([engine.environments.refresh(), engine.holders.refresh()]).catch((fault: unknown) =>
+      logger.warn({ err: fault }, "what other processes changed could not be read"),
+    );
   }, 1000);
   const underWay = new Set<Promise<unknown>>();
   const server = await listen(counted(app, underWay), settings);

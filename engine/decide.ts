@@ -72,7 +72,7 @@ async function holdingsOf(
   degraded: string[],
 ): Promise<Holdings | null> {
   // entitlements belong to members: an anonymous visitor has none
-  if (!identity.isAuthenticated) return noHoldings;
+  if (!identity.isAuthenticated || !engine.holders.mayHold(environment.id, identity.identifier)) return noHoldings;
   try {
     return await readHoldings(engine.storage, environment.id, identity.identifier, nowMs);
   } catch (fault) {

@@ -2,6 +2,7 @@ import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
 import { createEnvironments, type Environments } from "./environments.ts";
 import { createEventLog, type EventLog } from "./events.ts";
+import { createHolders, type Holders } from "./holders.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Storage } from "./storage.ts";
 import { createStripeClients, type StripeClients, type StripeEndpoint } from "./stripe.ts";
@@ -29,6 +30,7 @@ export type EngineParts = {
 export type Engine = EngineParts & {
   environments: Environments;
   events: EventLog;
+  holders: Holders;
   stripe: StripeClients;
   /** Redemptions under way in this process, so that a second request waits for the first. */
   redemptionsUnderWay: Map<string, Promise<RecordedAnswer>>;
@@ -40,6 +42,7 @@ export function createEngine(parts: EngineParts): Engine {
     ...parts,
     environments: createEnvironments(parts),
     events: createEventLog(parts),
+    holders: createHolders(parts),
     stripe: createStripeClients(parts),
     redemptionsUnderWay: new Map(),
   };

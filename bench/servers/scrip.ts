@@ -5,6 +5,7 @@ import { createWorld } from "../../tests/fakes/world.ts";
 const anonymous = process.argv[2] === "anonymous";
 const world = await createWorld();
 world.clock.set(Date.now());
+await world.engine.holders.refresh();
 const server = serve({ fetch: world.app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) => {
   const identity = anonymous ? { anonymousIdentifier: "anon_1" } : { userIdentifier: "buyer@example.com" };
   const headers = { authorization: `Bearer ${world.secretKey}` };
