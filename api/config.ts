@@ -11,7 +11,12 @@ const Settings = v.pipe(
     HOST: v.optional(Text, "127.0.0.1"),
     PORT: v.optional(Port, "8787"),
     DATA_DIR: v.optional(Text, "./data"),
-    DATABASE_URL: v.optional(Text),
+    DATABASE_URL: v.optional(
+      v.pipe(
+        v.string(),
+        v.check((url) => URL.canParse(url), "must be a URL such as libsql://db.example.com or file:/data/scrip.db"),
+      ),
+    ),
     DATABASE_AUTH_TOKEN: v.optional(Text),
     PUBLIC_URL: v.optional(v.pipe(v.string(), v.url("must be a URL such as https://offers.example.com"))),
     STRIPE_SECRET_KEY: v.optional(

@@ -1,13 +1,12 @@
 import type { Context } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ScripError } from "../engine/error.ts";
 import { isStorageError } from "../engine/storage.ts";
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import type { ErrorBody } from "../schemas/errors.ts";
-import { readableByPages } from "./pages.ts";
+import { pageHeaders } from "./pages.ts";
 
 /** The HTTP status of every code. */
-export const statusOf: Record<ErrorCode, ContentfulStatusCode> = {
+export const statusOf: Record<ErrorCode, number> = {
   invalid_json: 400,
   invalid_body: 400,
   body_too_large: 413,
@@ -38,7 +37,7 @@ export const statusOf: Record<ErrorCode, ContentfulStatusCode> = {
   already_redeemed: 409,
   limit_reached: 409,
   redemption_refused: 400,
-  workflow_error: 400,
+  workflow_error: 531,
   config_invalid: 422,
   config_conflict: 409,
   environment_exists: 409,
@@ -59,9 +58,9 @@ export function errorAnswer(error: unknown, c: Context, onFault: (fault: unknown
   const body: ErrorBody = { status: "error", statusCode, message: known.message, code: known.code };
   if (known.eventId !== undefined) body.eventId = known.eventId;
   if (known.issues !== undefined) body.issues = known.issues;
-  if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
-  if (c.req.path.startsWith("/api/v1/")) readableByPages(c);
-  return c.json(body, statusCode);
+  const headers = new Headers(c.req.path.startsWith("/api/v1/") ? pageHeaders : {});
+  if (known.retryAfterSeconds !== undefined) headers.set("Retry-After", String(known.retryAfterSeconds));
+  return Response.json(body, { status: statusCode, headers });
 }
 
 function toScripError(error: unknown): ScripError {

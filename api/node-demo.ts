@@ -62,6 +62,7 @@ export async function startDemo(
     "/demo",
     createDemoSite({ surfaceSlug: "storefront", publicKey: () => dev.publicKey, signUserJwt: siteKey.signUserJwt }),
   );
+  for (const path of ["/", "/demo/"]) app.get(path, (c) => c.redirect("/demo"));
   return { greeting: greeting(dev, settings, stripe !== null), stop };
 }
 

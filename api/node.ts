@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,14 +7,14 @@ import { serveStatic } from "@hono/node-server/serve-static";
 import { createClient } from "@libsql/client";
 import type { Hono } from "hono";
 import { type Logger, pino } from "pino";
-import { ensureAdminToken } from "../engine/admin.ts";
+import { replaceAdminToken } from "../engine/admin.ts";
 import { closeEngine, createEngine, type Engine } from "../engine/engine.ts";
 import { createPublicFetch } from "../engine/public-fetch.ts";
 import { compileWorkflow } from "../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../engine/sandbox/process-pool.ts";
 import { createStorage, driverWaitMs, migrate } from "../engine/storage.ts";
 import type { StripeEndpoint } from "../engine/stripe.ts";
-import { createVault } from "../engine/vault.ts";
+import { createVault, isVaultOf } from "../engine/vault.ts";
 import { createApp } from "./app.ts";
 import { readSettings, type Settings } from "./config.ts";
 import { startDemo } from "./node-demo.ts";
@@ -30,7 +30,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   const stripeEndpoint = settings.stripeSecretKey === null && !settings.production ? localStripeAt(settings) : null;
   const engine = await openEngine(settings, logger, stripeEndpoint);
   if (settings.adminToken !== null) {
-    await ensureAdminToken(engine, settings.adminToken, { label: "SCRIP_ADMIN_TOKEN", role: "publisher" });
+    await replaceAdminToken(engine, settings.adminToken, { label: "SCRIP_ADMIN_TOKEN", role: "publisher" });
   }
   const app = createApp(engine, { ownOrigins: [new URL(url).origin, `http://localhost:${settings.port}`] });
   app.use("/docs/assets/*", swaggerUi());
@@ -46,7 +46,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   return {
     url,
     engine,
-    greeting: demo?.greeting ?? [`Scrip listens at ${url}`],
+    greeting: demo?.greeting ?? [`Scrip listens at ${localUrl(settings)}, for ${url}`],
     async stop() {
       clearInterval(refresh);
       await closeServer(server);
@@ -101,17 +101,24 @@ function localUrl({ host, port }: Settings): string {
 }
 
 async function openEngine(settings: Settings, logger: Logger, stripeEndpoint: StripeEndpoint | null): Promise<Engine> {
+  const file = resolve(settings.dataDir, "scrip.db");
+  // made here so that nobody else can read it; the files beside it take after it
+  if (settings.databaseUrl === null) await (await open(file, "a", 0o600)).close();
   const storage = createStorage(
     createClient({
-      url: settings.databaseUrl ?? pathToFileURL(resolve(settings.dataDir, "scrip.db")).href,
+      url: settings.databaseUrl ?? pathToFileURL(file).href,
       timeout: driverWaitMs,
       ...(settings.databaseAuthToken === null ? {} : { authToken: settings.databaseAuthToken }),
     }),
   );
   await migrate(storage, Date.now);
+  const vault = await createVault(settings.masterKey ?? (await developmentKey(settings.dataDir)));
+  if (!(await isVaultOf(vault, storage))) {
+    throw new Error("SCRIP_MASTER_KEY is not the key that this database was begun with: its secrets cannot be opened");
+  }
   return createEngine({
     storage,
-    vault: await createVault(settings.masterKey ?? (await developmentKey(settings.dataDir))),
+    vault,
     sandbox: createProcessPool(settings.sandboxProcesses === null ? {} : { processes: settings.sandboxProcesses }),
     compile: compileWorkflow,
     fetch,

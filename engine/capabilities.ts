@@ -4,6 +4,7 @@ import type { Budgets } from "../schemas/workflow.ts";
 import { createsCheckoutSession, recordPendingPurchase, type Sale, withReferences } from "./checkout.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
+import { issuesOf } from "./issues.ts";
 import { fetchOutbound, OutboundRequest } from "./outbound.ts";
 import type { HostAnswer, HostCall, HostCallHandler } from "./sandbox.ts";
 import { type StripeAnswer, StripeRequest, sendToStripe } from "./stripe.ts";
@@ -109,8 +110,8 @@ async function callFetch({ engine, environment, budgets }: RunContext, args: Jso
 function parseArguments<T extends v.GenericSchema>(schema: T, args: Json, name: string): v.InferOutput<T> {
   const parsed = v.safeParse(schema, args);
   if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new CapabilityError(`${name}: ${v.getDotPath(issue) ?? "arguments"}: ${issue.message}`);
+  const [issue] = issuesOf(parsed.issues);
+  throw new CapabilityError(`${name}: ${issue?.path || "the arguments"} ${issue?.message ?? "are not valid"}`);
 }
 
 function refuse(name: string, message: string): HostAnswer {

@@ -1,3 +1,7 @@
+import { eq } from "drizzle-orm";
+import { serverFacts } from "../schemas/tables.ts";
+import type { Storage } from "./storage.ts";
+
 /**
  * Seals secrets for storage with AES-256-GCM under a key that only the host has. A sealed text is
  * `v1.<iv>.<ciphertext>` in base64url and is bound to its `context`, so that it cannot be moved to another row.
@@ -7,6 +11,25 @@ export type Vault = {
   /** Rejects when the key or the context is another one. */
   open(sealed: string, context: string): Promise<string>;
 };
+
+const checkName = "vault-check";
+
+/**
+ * Whether the vault's key is the one that this database was begun with. The first server of a database leaves a sealed
+ * word in it; a server with another key could read none of the secrets, and must not start.
+ */
+export async function isVaultOf(vault: Vault, storage: Storage): Promise<boolean> {
+  const fresh = { name: checkName, value: await vault.seal("scrip", checkName) };
+  const row = await storage.write(async (tx) => {
+    await tx.insert(serverFacts).values(fresh).onConflictDoNothing();
+    const [found] = await tx.select().from(serverFacts).where(eq(serverFacts.name, checkName));
+    return found;
+  });
+  return vault.open(row?.value ?? "", checkName).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Makes a vault from key material of any length; at least 32 random bytes are expected. */
 export async function createVault(keyMaterial: string): Promise<Vault> {

@@ -65,6 +65,9 @@ export const adminTokens = sqliteTable("admin_tokens", {
   revokedAt: integer("revoked_at"),
 });
 
+/** What this database remembers of the servers that use it. `vault-check` is a sealed word that only the right master key opens. */
+export const serverFacts = sqliteTable("server_facts", { name: text().primaryKey(), value: text().notNull() });
+
 /** HS256 keys that sign offer tokens. The newest signs; those not past `verifyUntil` verify. */
 export const signingKeys = sqliteTable(
   "signing_keys",

@@ -35,7 +35,6 @@ export type CompiledSlot = { placement: Placement; experience: CompiledExperienc
 export type CompiledSurface = {
   slug: string;
   components: { slug: string; metadata: JsonObject; slots: CompiledSlot[] }[];
-  asksForHoldings: boolean;
 };
 
 /** One version of an environment's configuration in the form that requests read: compiled once, then only read. */
@@ -126,8 +125,7 @@ function compileSurface(
       experience === null ? [] : [{ placement, experience: need(experiences.get(experience), experience) }],
     ),
   }));
-  const considered = components.flatMap(({ slots }) => slots.flatMap(({ experience }) => experience.offers));
-  return { slug: surface.slug, components, asksForHoldings: considered.some((offer) => offer.asksForHoldings) };
+  return { slug: surface.slug, components };
 }
 
 function need<T>(value: T | undefined, what: string): T {

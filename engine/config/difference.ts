@@ -8,7 +8,7 @@ const words = { CREATE: "added", REMOVE: "removed", CHANGE: "changed" } as const
 
 /** What changes when `after` takes the place of `before`; nothing when they say the same. */
 export function difference(before: JsonObject, after: JsonObject): Difference[] {
-  const changes = diff(named(before), named(after), { cyclesFix: false }).map(
+  const changes = diff(named(before, after), named(after, before), { cyclesFix: false }).map(
     (entry): Difference => ({
       op: words[entry.type],
       path: entry.path.join("."),
@@ -40,19 +40,39 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Lists whose members have a name become objects by that name, so that moving a member changes nothing else. */
-function named(value: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, namedValue(inner)]));
+/**
+ * Lists whose members have a name become objects by that name, so that moving a member changes nothing else. `other` is
+ * the same place of the other document: an empty list is one of named members when that one is.
+ */
+function named(value: JsonObject, other: Json | undefined): JsonObject {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, namedValue(inner, isObject(other) ? other[key] : undefined)]),
+  );
 }
 
-function namedValue(value: Json): Json {
+function namedValue(value: Json, other: Json | undefined): Json {
   if (Array.isArray(value)) {
-    const names = value.map(nameOf);
-    const members = value.map(namedValue);
-    if (value.length === 0 || names.some((name) => name === null) || new Set(names).size < names.length) return members;
-    return Object.fromEntries(members.map((member, i) => [names[i] ?? "", member]));
+    const others = Array.isArray(other) ? other : [];
+    const names = namesOf(value);
+    const byName = value.length > 0 ? names !== null : others.length > 0 && namesOf(others) !== null;
+    if (!byName || names === null) return value.map((member, i) => namedValue(member, others[i]));
+    return Object.fromEntries(
+      value.map((member, i) => [
+        names[i] ?? "",
+        namedValue(
+          member,
+          others.find((o) => nameOf(o) === names[i]),
+        ),
+      ]),
+    );
   }
-  return typeof value === "object" && value !== null ? named(value) : value;
+  return isObject(value) ? named(value, other) : value;
+}
+
+/** The names of a list's members, or null when not every one has a name of its own. */
+function namesOf(list: Json[]): string[] | null {
+  const names = list.flatMap((member) => nameOf(member) ?? []);
+  return names.length === list.length && new Set(names).size === names.length ? names : null;
 }
 
 function nameOf(value: Json): string | null {

@@ -19,7 +19,10 @@ export type Validation =
 /** What validating needs: the compiler, and the sandbox that tells what a module exports. */
 export type ValidationParts = Pick<Engine, "compile" | "sandbox">;
 
-/** Validates a whole document: its form, what refers to what, and every workflow. All problems are found in one go. */
+/**
+ * Validates a whole document: its form, what refers to what, and every
+ * workflow. What refers to what is looked at once the form is right; everything else is found in one go.
+ */
 export async function validateConfig(parts: ValidationParts, document: unknown): Promise<Validation> {
   const current = acceptOlderWords(document);
   const parsed = v.safeParse(Config, current);

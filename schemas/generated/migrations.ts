@@ -21,6 +21,7 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE INDEX `purchases_by_redemption` ON `purchases` (`environment_id`,`offering_id`,`identity_key`);",
       "CREATE TABLE `redemptions` (\n\t`environment_id` text NOT NULL,\n\t`offering_id` text NOT NULL,\n\t`identity_key` text NOT NULL,\n\t`status` text NOT NULL,\n\t`attempt` integer NOT NULL,\n\t`claim_id` text NOT NULL,\n\t`lease_until` integer NOT NULL,\n\t`offer_id` text NOT NULL,\n\t`plan_id` text,\n\t`offer_version` integer NOT NULL,\n\t`answer_status` integer,\n\t`answer` text,\n\t`expires_at` integer,\n\t`outcome` text,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `offering_id`, `identity_key`)\n);",
       "CREATE INDEX `redemptions_by_offer` ON `redemptions` (`environment_id`,`offer_id`,`identity_key`);",
+      "CREATE TABLE `server_facts` (\n\t`name` text PRIMARY KEY NOT NULL,\n\t`value` text NOT NULL\n);",
       "CREATE TABLE `signing_keys` (\n\t`kid` text PRIMARY KEY NOT NULL,\n\t`environment_id` text NOT NULL,\n\t`secret_sealed` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`verify_until` integer\n);",
       "CREATE INDEX `signing_keys_by_environment` ON `signing_keys` (`environment_id`);",
       "CREATE TABLE `stripe_accounts` (\n\t`environment_id` text NOT NULL,\n\t`account_id` text NOT NULL,\n\t`secret_key_sealed` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `account_id`)\n);"

@@ -121,6 +121,11 @@ CREATE TABLE `redemptions` (
 );
 --> statement-breakpoint
 CREATE INDEX `redemptions_by_offer` ON `redemptions` (`environment_id`,`offer_id`,`identity_key`);--> statement-breakpoint
+CREATE TABLE `server_facts` (
+	`name` text PRIMARY KEY NOT NULL,
+	`value` text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `signing_keys` (
 	`kid` text PRIMARY KEY NOT NULL,
 	`environment_id` text NOT NULL,

@@ -12,7 +12,7 @@ import {
   migrate,
   type Storage,
 } from "../../engine/storage.ts";
-import { createVault } from "../../engine/vault.ts";
+import { createVault, isVaultOf } from "../../engine/vault.ts";
 import { migrations } from "../../schemas/generated/migrations.ts";
 import { bundle } from "../../schemas/migrations/bundle.ts";
 import { adminTokens } from "../../schemas/tables.ts";
@@ -95,6 +95,14 @@ test("a sealed text opens with its key and context alone", async () => {
   await expect(vault.open(sealed, "stripe:env:other")).rejects.toThrow();
   await expect((await createVault("other material")).open(sealed, "stripe:env:acct")).rejects.toThrow();
   await expect(vault.open("plain", "stripe:env:acct")).rejects.toThrow("not a sealed text");
+});
+
+test("a database opens only with the master key that it was begun with", async () => {
+  const [storage = never()] = await openAll(1);
+  await migrate(storage, () => 1);
+  expect(await isVaultOf(await createVault("the first key"), storage)).toBe(true);
+  expect(await isVaultOf(await createVault("another key"), storage)).toBe(false);
+  expect(await isVaultOf(await createVault("the first key"), storage)).toBe(true);
 });
 
 function never(): never {

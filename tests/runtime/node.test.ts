@@ -35,6 +35,13 @@ function post(server: ServerProcess, path: string, key: string, body: unknown): 
   });
 }
 
+const production = {
+  NODE_ENV: "production",
+  SCRIP_MASTER_KEY: "m".repeat(40),
+  SCRIP_ADMIN_TOKEN: "a".repeat(40),
+  PUBLIC_URL: "https://offers.example.com",
+};
+
 const identity = { userIdentifier: "buyer@example.com" };
 
 test("a bare data folder becomes a demo whose two requests give the seed's two answers", async () => {
@@ -167,18 +174,48 @@ test("production without its settings says each of them and starts nothing", asy
 
 test("production makes no demo and no dev.json", async () => {
   const dataDir = await folder();
-  const server = await start(dataDir, {
-    NODE_ENV: "production",
-    SCRIP_MASTER_KEY: "m".repeat(40),
-    SCRIP_ADMIN_TOKEN: "a".repeat(40),
-    PUBLIC_URL: "https://offers.example.com",
-  });
+  const server = await start(dataDir, production);
   expect(await readdir(dataDir)).not.toContain("dev.json");
   expect((await fetch(`${server.url}/demo`)).status).toBe(404);
   const environments = await fetch(`${server.url}/api/v1/manage/environments`, {
     headers: { authorization: `Bearer ${"a".repeat(40)}` },
   });
   expect(await environments.json()).toEqual({ status: "success", environments: [] });
+});
+
+test("another master key than the database's starts nothing and says so", async () => {
+  const dataDir = await folder();
+  const server = await start(dataDir, production);
+  await server.end("SIGTERM");
+  const other = startServer(dataDir, { ...production, SCRIP_MASTER_KEY: "n".repeat(40) });
+  await expect(other).rejects.toThrow("SCRIP_MASTER_KEY is not the key that this database was begun with");
+});
+
+test("a changed SCRIP_ADMIN_TOKEN ends the one before, and may be changed back", async () => {
+  const dataDir = await folder();
+  const ask = (server: ServerProcess, token: string) =>
+    fetch(`${server.url}/api/v1/manage/environments`, { headers: { authorization: `Bearer ${token}` } });
+  for (const [token, other] of [
+    ["a", "b"],
+    ["b", "a"],
+    ["a", "b"],
+  ] as const) {
+    const server = await start(dataDir, { ...production, SCRIP_ADMIN_TOKEN: token.repeat(40) });
+    expect((await ask(server, token.repeat(40))).status).toBe(200);
+    expect((await ask(server, other.repeat(40))).status).toBe(401);
+    await server.end("SIGTERM");
+  }
+});
+
+test("a DATABASE_URL that is no URL is named", async () => {
+  const failed = startServer(await folder(), { DATABASE_URL: "nonsense" });
+  await expect(failed).rejects.toThrow("DATABASE_URL must be a URL such as");
+});
+
+test("the bare address leads to the demo", async () => {
+  const server = await start(await folder());
+  const answer = await fetch(server.url, { redirect: "manual" });
+  expect([answer.status, answer.headers.get("location")]).toEqual([302, "/demo"]);
 });
 
 test("a port in use is said in plain words", async () => {
