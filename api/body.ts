@@ -12,7 +12,10 @@ export const manageBodyBytes = 4 * 1024 * 1024;
 
 /** Parses a JSON body. Throws `invalid_json`, or `body_too_large` before more than `mostBytes` are kept. */
 export async function readJson(c: Context, mostBytes: number): Promise<unknown> {
-  const text = await readText(c, mostBytes);
+  const text = await readText(c, mostBytes).catch((error: unknown) => {
+    // a client that leaves in the middle is no fault of the server
+    throw error instanceof ScripError ? error : new ScripError("invalid_json", "The body ended early");
+  });
   try {
     return JSON.parse(text);
   } catch {
@@ -40,7 +43,10 @@ function tooLarge(mostBytes: number): ScripError {
   return new ScripError("body_too_large", `The body is too large: at most ${mostBytes / 1024} KiB`);
 }
 
-/** Parses a JSON body with a schema. Throws `invalid_json`, or `invalid_body` with every issue. */
+/** A body that is wrong everywhere is told so in its first hundred places. */
+const mostIssues = 100;
+
+/** Parses a JSON body with a schema. Throws `invalid_json`, or `invalid_body` with its issues. */
 export async function readBody<const T extends v.GenericSchema>(
   c: Context,
   schema: T,
@@ -48,7 +54,7 @@ export async function readBody<const T extends v.GenericSchema>(
 ): Promise<v.InferOutput<T>> {
   const parsed = v.safeParse(schema, await readJson(c, mostBytes));
   if (parsed.success) return parsed.output;
-  const issues = issuesOf(parsed.issues);
+  const issues = issuesOf(parsed.issues.slice(0, mostIssues));
   const [first] = issues;
   const where = first === undefined || first.path === "" ? "" : ` at ${first.path}`;
   throw new ScripError("invalid_body", `Invalid body${where}: ${first?.message ?? "it does not fit"}`, { issues });

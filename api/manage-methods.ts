@@ -4,10 +4,11 @@ import * as v from "valibot";
 import { checkWorkflow } from "../engine/config/validate.ts";
 import type { Engine } from "../engine/engine.ts";
 import { existingEnvironment } from "../engine/environments.ts";
-import { secretsOf } from "../engine/event-data.ts";
+import { secretsOf, shownRun } from "../engine/event-data.ts";
 import { maskedText } from "../engine/masking.ts";
 import { tryMethod } from "../engine/try-method.ts";
 import { Issue } from "../schemas/errors.ts";
+import { Identifier } from "../schemas/identity.ts";
 import { Json } from "../schemas/json.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
@@ -20,7 +21,7 @@ const CheckAnswer = v.object({ status: v.literal("success"), ok: v.boolean(), is
 
 const TryRequest = v.strictObject({
   workflow: v.optional(v.nullable(Workflow), null),
-  identifier: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(512)), "buyer@example.com"),
+  identifier: v.optional(Identifier, "buyer@example.com"),
   userType: v.optional(v.picklist(["authenticated", "anonymous"]), "authenticated"),
   offer: v.optional(v.nullable(v.string()), null),
   plan: v.optional(v.nullable(v.string()), null),
@@ -80,6 +81,7 @@ export function manageMethods(engine: Engine): Hono {
         planSlug: plan,
         author: admin.label,
       });
-      return c.json({ status: "success", ...tried, run: JSON.parse(maskedText(tried.run, secretsOf(environment))) });
+      const run = JSON.parse(maskedText(shownRun(tried.run, environment), secretsOf(environment)));
+      return c.json({ status: "success", ...tried, run });
     });
 }

@@ -4,9 +4,10 @@ import type { OfferRedemptionRequest } from "../schemas/request.ts";
 import type { OfferTokenClaims } from "../schemas/token.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import type { Engine } from "./engine.ts";
+import { readHoldings } from "./entitlements.ts";
 import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
-import { unavailable } from "./filters.ts";
+import { type FilterRefusal, unavailable, wrongHoldings } from "./filters.ts";
 import type { Caller } from "./keys.ts";
 import { type TokenExpectation, verifyOfferToken } from "./token.ts";
 
@@ -35,24 +36,31 @@ export async function admit(
   input: RedemptionInput,
   identity: Identity,
 ): Promise<AdmittedRedemption> {
-  const { environment } = caller;
   const nowMs = engine.now();
-  const expected = { environmentId: environment.id, nowMs };
-  const verified = await verify(engine, environment, input.request.offerToken, expected);
+  const expected = { environmentId: caller.environment.id, nowMs };
+  const verified = await verify(engine, caller.environment, input.request.offerToken, expected);
   if (!verified.ok) throw new ScripError(verified.code, refusalMessages[verified.code]);
   const { claims } = verified;
   if (!mayRedeem(claims, identity)) {
     throw new ScripError("token_identity_mismatch", "The offer token was issued to somebody else");
   }
+  const environment = await asNewAs(engine, caller.environment, claims.version);
   const currentOffer = environment.compiled.offers.get(claims.offer);
   const offer = (await engine.environments.version(environment.id, claims.version))?.offers.get(claims.offer);
   if (currentOffer === undefined || offer === undefined) throw offerUnavailable("it is no longer on offer");
-  const refusal = unavailable(currentOffer, nowMs);
+  const refusal =
+    unavailable(currentOffer, nowMs) ?? (await ineligible(engine, environment, { claims, identity, currentOffer }));
   if (refusal !== null) throw offerUnavailable(refusal.detail);
   const plan = claims.plan === null ? null : offer.plans.find(({ id }) => id === claims.plan);
   const stillSold = plan === null || currentOffer.plans.some(({ id }) => id === claims.plan);
   if (plan === undefined || !stillSold) throw offerUnavailable("the plan is no longer on offer");
-  return { ...input, caller, identity, claims, offer, plan, currentOffer };
+  return { ...input, caller: { ...caller, environment }, identity, claims, offer, plan, currentOffer };
+}
+
+/** A token may come from a process that has a newer configuration in memory than this one. */
+async function asNewAs(engine: Engine, environment: Environment, version: number): Promise<Environment> {
+  if (version <= environment.compiled.version) return environment;
+  return (await engine.environments.recheck(environment.id)) ?? environment;
 }
 
 /** A token that does not verify may have been signed by a key that another process has made a moment ago. */
@@ -62,6 +70,19 @@ async function verify(engine: Engine, environment: Environment, token: string, e
   const current = await engine.environments.recheck(environment.id);
   if (current === undefined || current.revision === environment.revision) return verified;
   return verifyOfferToken(current.signing, token, expected);
+}
+
+type Signed = Pick<AdmittedRedemption, "claims" | "identity" | "currentOffer">;
+
+/** What somebody who signs up or in with a visitor's token holds was not known when the offer was shown. */
+async function ineligible(
+  engine: Engine,
+  environment: Environment,
+  { claims, identity, currentOffer }: Signed,
+): Promise<FilterRefusal> {
+  if (claims.authenticated || !identity.isAuthenticated || !currentOffer.asksForHoldings) return null;
+  const holdings = await readHoldings(engine.storage, environment.id, identity.identifier, engine.now());
+  return wrongHoldings(environment.compiled, currentOffer, { holdings });
 }
 
 /** An anonymous visitor's token is for that visitor, or for whoever signs up with it; a user's is for that user. */

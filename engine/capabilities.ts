@@ -30,7 +30,10 @@ export type RunContext = {
   idempotencyKey: string;
 };
 
-type Capability = (context: RunContext, args: Json, seq: number) => Promise<unknown>;
+/** What one call knows of its run. Stripe requests in `unheard` may have had an effect that nobody was told of. */
+type CallContext = RunContext & { seq: number; unheard: Set<number> };
+
+type Capability = (context: CallContext, args: Json) => Promise<unknown>;
 
 /** Everything that a workflow can ask of the host. A name that is not here is refused. */
 const capabilities: Record<string, Capability> = {
@@ -43,15 +46,25 @@ class CapabilityError extends Error {
   override readonly name = "CapabilityError";
 }
 
+/** The host's side of one run. */
+export type Host = {
+  handler: HostCallHandler;
+  calls: HostCallRecord[];
+  /** Whether Stripe may have done something whose answer is not known: sent again, it needs the same key. */
+  hasUnheard(): boolean;
+};
+
 /** The host's side of one run: answers its calls and keeps a record of each. */
-export function createHost(context: RunContext): { handler: HostCallHandler; calls: HostCallRecord[] } {
+export function createHost(context: RunContext): Host {
   const calls: HostCallRecord[] = [];
+  const unheard = new Set<number>();
   const startedMs = performance.now();
   return {
     calls,
+    hasUnheard: () => unheard.size > 0,
     async handler(call) {
       const beganMs = performance.now();
-      const answer = await answerCall(context, call);
+      const answer = await answerCall({ ...context, seq: call.seq, unheard }, call);
       calls.push({
         seq: call.seq,
         name: call.name,
@@ -66,11 +79,11 @@ export function createHost(context: RunContext): { handler: HostCallHandler; cal
   };
 }
 
-async function answerCall(context: RunContext, call: HostCall): Promise<HostAnswer> {
+async function answerCall(context: CallContext, call: HostCall): Promise<HostAnswer> {
   const capability = Object.hasOwn(capabilities, call.name) ? capabilities[call.name] : undefined;
   if (capability === undefined) return refuse("TypeError", `unknown capability ${call.name}`);
   try {
-    return { ok: true, value: v.parse(Json, await capability(context, call.args, call.seq)) };
+    return { ok: true, value: v.parse(Json, await capability(context, call.args)) };
   } catch (error) {
     if (error instanceof CapabilityError || error instanceof TypeError) return refuse("TypeError", error.message);
     context.engine.onFault(error, `host call ${call.name} failed`);
@@ -80,24 +93,44 @@ async function answerCall(context: RunContext, call: HostCall): Promise<HostAnsw
 
 const StripeArguments = v.object({ accountId: v.string(), request: StripeRequest });
 
-async function callStripe(context: RunContext, args: Json, seq: number): Promise<StripeAnswer> {
-  const { engine, environment, sale } = context;
+async function callStripe(context: CallContext, args: Json): Promise<StripeAnswer> {
+  const { engine, environment, sale, seq, unheard } = context;
   const { accountId, request } = parseArguments(StripeArguments, args, "stripe.fetch");
   const secretKey = environment.stripeAccounts.get(accountId);
   if (secretKey === undefined)
     throw new CapabilityError(`unknown Stripe account ${accountId}: connect it to this environment`);
+  if (
+    createsCheckoutSession(request) &&
+    Object.keys(request.headers ?? {}).some((name) => /^stripe-account$/i.test(name))
+  )
+    throw new CapabilityError("a Checkout Session cannot be made for Stripe-Account: connect that account instead");
   const sells = sale !== null && createsCheckoutSession(request);
   const sent = sells ? withReferences(request, environment.id, sale) : request;
-  const answer = await sendToStripe(engine.stripe(secretKey), sent, `${context.idempotencyKey}-${seq}`);
+  const client = engine.stripe(secretKey);
+  if (request.method === "POST") unheard.add(seq);
+  const answer = await sendToStripe(client, sent, `${context.idempotencyKey}-${seq}`);
+  // recorded before the workflow learns of the session: no buyer can pay for what we do not know of
+  if (sells && answer.ok) await recordPendingPurchase(engine, { accountId, answer: answer.body, sale });
+  if (isHeard(answer)) unheard.delete(seq);
   if (JSON.stringify(answer.body).length > context.budgets.responseBytes) {
     throw new CapabilityError(`Stripe's answer is larger than ${context.budgets.responseBytes} bytes`);
   }
-  // recorded before the workflow learns of the session: no buyer can pay for what we do not know of
-  if (sells && answer.ok) await recordPendingPurchase(engine, { accountId, answer: answer.body, sale });
   return answer;
 }
 
-async function callFetch({ engine, environment, budgets }: RunContext, args: Json) {
+const Unheard = v.object({
+  error: v.union([
+    v.object({ type: v.literal("api_connection_error") }),
+    v.object({ code: v.literal("idempotency_key_in_use") }),
+  ]),
+});
+
+/** Not when no answer came, and not while an earlier request of the same key is still under way. */
+function isHeard({ ok, body }: StripeAnswer): boolean {
+  return ok || !v.is(Unheard, body);
+}
+
+async function callFetch({ engine, environment, budgets }: CallContext, args: Json) {
   const request = parseArguments(OutboundRequest, args, "fetch");
   const { responseBytes, wallMs } = budgets;
   const policy = { origins: environment.compiled.config.outboundOrigins, responseBytes, timeoutMs: wallMs };

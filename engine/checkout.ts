@@ -1,8 +1,8 @@
-import { and, desc, eq } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
 import * as v from "valibot";
 import { JsonObject } from "../schemas/json.ts";
 import { purchases } from "../schemas/tables.ts";
-import type { Claim, RedemptionKey } from "./claims.ts";
+import type { AttemptKey, Claim } from "./claims.ts";
 import { randomText } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
@@ -11,9 +11,17 @@ import { type StripeRequest, sendToStripe } from "./stripe.ts";
 /** What a Checkout Session is sold for. */
 export type Sale = { claim: Claim; offerId: string; planId: string | null; offerVersion: number };
 
-/** Whether a request creates a Checkout Session. */
+/** Whether a request creates a Checkout Session, however its path is spelt. */
 export function createsCheckoutSession({ method, path }: StripeRequest): boolean {
-  return method === "POST" && /^\/v1\/checkout\/sessions\/?$/.test(path);
+  return method === "POST" && /^\/v1\/+checkout\/+sessions\/*$/.test(decoded(path.split("?")[0] ?? ""));
+}
+
+function decoded(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return pathname;
+  }
 }
 
 /**
@@ -88,9 +96,9 @@ export async function recordPendingPurchase(
   });
 }
 
-/** The sessions of a redemption's latest attempt. */
-export async function sessionsOf(engine: Engine, key: RedemptionKey) {
-  const rows = await engine.storage.db
+/** The sessions of one attempt. */
+export function sessionsOf(engine: Engine, key: AttemptKey) {
+  return engine.storage.db
     .select()
     .from(purchases)
     .where(
@@ -98,10 +106,9 @@ export async function sessionsOf(engine: Engine, key: RedemptionKey) {
         eq(purchases.environmentId, key.environmentId),
         eq(purchases.offeringId, key.offeringId),
         eq(purchases.identityKey, key.identityKey),
+        eq(purchases.attempt, key.attempt),
       ),
-    )
-    .orderBy(desc(purchases.attempt));
-  return rows.filter(({ attempt }) => attempt === rows[0]?.attempt);
+    );
 }
 
 /** What Stripe says of the sessions behind a redemption's answer; `none` when it made none. */
@@ -110,11 +117,7 @@ export type SessionStatus = "none" | "open" | "complete" | "expired" | "unknown"
 const StatusOnly = v.object({ status: v.picklist(["open", "complete", "expired"]) });
 
 /** Asks Stripe. One complete session makes the redemption complete; it has expired when all of them have. */
-export async function sessionStatus(
-  engine: Engine,
-  environment: Environment,
-  key: RedemptionKey,
-): Promise<SessionStatus> {
+export async function sessionStatus(engine: Engine, environment: Environment, key: AttemptKey): Promise<SessionStatus> {
   const sessions = await sessionsOf(engine, key);
   if (sessions.length === 0) return "none";
   const statuses = await Promise.all(

@@ -6,6 +6,9 @@ import type { Database } from "./storage.ts";
 /** What names a redemption: one offering, one identity. */
 export type RedemptionKey = { environmentId: string; offeringId: string; identityKey: string };
 
+/** One attempt of a redemption. */
+export type AttemptKey = RedemptionKey & { attempt: number };
+
 /** What a claim is for. */
 export type ClaimInput = RedemptionKey & {
   offerId: string;
@@ -26,8 +29,10 @@ export type RecordedAnswer = { status: number; body: JsonObject };
 export type ClaimDecision =
   | { kind: "claimed"; claim: Claim }
   | { kind: "running"; leaseUntil: number }
-  | { kind: "answered"; answer: RecordedAnswer; lapsed: boolean }
+  | { kind: "answered"; answer: RecordedAnswer; attempt: number; lapsed: boolean }
   | { kind: "complete" }
+  /** The last places are held by runs that have not ended: some of them may be given back. */
+  | { kind: "contended" }
   | { kind: "limit-reached"; limit: "total" | "perCustomer" };
 
 /**
@@ -42,10 +47,11 @@ export async function claimRedemption(tx: Database, input: ClaimInput): Promise<
   const current = row?.status === "succeeded" && row.outcome !== "expired";
   if (current && row.answer !== null && row.answerStatus !== null) {
     const answer = { status: row.answerStatus, body: row.answer };
-    return { kind: "answered", answer, lapsed: row.expiresAt !== null && row.expiresAt <= input.nowMs };
+    const lapsed = row.expiresAt !== null && row.expiresAt <= input.nowMs;
+    return { kind: "answered", answer, attempt: row.attempt, lapsed };
   }
-  const limit = await reachedLimit(tx, input);
-  if (limit !== null) return { kind: "limit-reached", limit };
+  const refusal = await withoutPlace(tx, input);
+  if (refusal !== null) return refusal;
   const interrupted = row?.status === "running";
   const attempt = row === undefined ? 1 : row.attempt + (interrupted ? 0 : 1);
   const claimId = crypto.randomUUID();
@@ -54,34 +60,59 @@ export async function claimRedemption(tx: Database, input: ClaimInput): Promise<
   return { kind: "claimed", claim: { environmentId, offeringId, identityKey, claimId, attempt } };
 }
 
-/** How an attempt ended. `expiresAt` is when its answer and its place lapse; null for never. */
+/**
+ * How an attempt ended. `expiresAt` is when its answer and its place lapse; null for never. One that was `interrupted`
+ * will be taken up under its own number, and its place is given back meanwhile.
+ */
 export type Settlement = {
-  status: "succeeded" | "failed";
+  status: "succeeded" | "failed" | "interrupted";
   answer: RecordedAnswer;
   expiresAt: number | null;
   nowMs: number;
 };
 
-/** Records how an attempt ended. False when the claim was lost: its lease lapsed and somebody else took it up. */
+/**
+ * Records how an attempt ended. False when the claim was lost: its lease lapsed, and somebody else may have taken it up,
+ * or its place.
+ */
 export async function settleClaim(tx: Database, claim: Claim, settlement: Settlement): Promise<boolean> {
   const { status, answer, expiresAt, nowMs } = settlement;
   const settled = await tx
     .update(redemptions)
-    .set({ status, answerStatus: answer.status, answer: answer.body, expiresAt, leaseUntil: 0, updatedAt: nowMs })
-    .where(and(byKey(claim), eq(redemptions.claimId, claim.claimId), eq(redemptions.status, "running")))
+    .set({
+      status: status === "interrupted" ? "running" : status,
+      answerStatus: answer.status,
+      answer: answer.body,
+      expiresAt,
+      leaseUntil: 0,
+      updatedAt: nowMs,
+    })
+    .where(
+      and(
+        byKey(claim),
+        eq(redemptions.claimId, claim.claimId),
+        eq(redemptions.status, "running"),
+        gt(redemptions.leaseUntil, nowMs),
+      ),
+    )
     .returning({ attempt: redemptions.attempt });
   return settled.length === 1;
 }
 
-/** Records what became of the Checkout Session behind an answer. */
-export async function recordOutcome(tx: Database, key: RedemptionKey, outcome: "complete" | "expired"): Promise<void> {
+/** Records what became of the Checkout Session behind an attempt's answer; nothing when another attempt came since. */
+export async function recordOutcome(tx: Database, key: AttemptKey, outcome: "complete" | "expired"): Promise<void> {
   await tx
     .update(redemptions)
     .set({ outcome })
-    .where(and(byKey(key), eq(redemptions.status, "succeeded")));
+    .where(and(byAttempt(key), isNull(redemptions.outcome)));
 }
 
-/** A redemption that held a place until its session's time ran out, and of which nobody has said what became. */
+/** Puts a holder of whom nothing was to be learned at the end of `lapsedHolders`. */
+export async function postponeHolder(tx: Database, key: AttemptKey, nowMs: number): Promise<void> {
+  await tx.update(redemptions).set({ updatedAt: nowMs }).where(byAttempt(key));
+}
+
+/** Redemptions that held a place until their session's time ran out, and of which nobody has said what became. */
 export function lapsedHolders(db: Database, environmentId: string, offerId: string, nowMs: number) {
   return db
     .select()
@@ -96,10 +127,13 @@ export function lapsedHolders(db: Database, environmentId: string, offerId: stri
         lte(redemptions.expiresAt, nowMs),
       ),
     )
-    .limit(100);
+    .orderBy(redemptions.updatedAt)
+    .limit(20);
 }
 
-async function reachedLimit(tx: Database, input: ClaimInput): Promise<"total" | "perCustomer" | null> {
+type WithoutPlace = Extract<ClaimDecision, { kind: "contended" | "limit-reached" }>;
+
+async function withoutPlace(tx: Database, input: ClaimInput): Promise<WithoutPlace | null> {
   const { total, perCustomer } = input.limits;
   if (total === null && perCustomer === null) return null;
   const holding = and(
@@ -108,11 +142,18 @@ async function reachedLimit(tx: Database, input: ClaimInput): Promise<"total" | 
     or(ne(redemptions.offeringId, input.offeringId), ne(redemptions.identityKey, input.identityKey)),
     holdsPlace(input.nowMs),
   );
-  const own = sql<number>`coalesce(sum(${redemptions.identityKey} = ${input.identityKey}), 0)`;
-  const [held] = await tx.select({ all: sql<number>`count(*)`, own }).from(redemptions).where(holding);
-  if (total !== null && (held?.all ?? 0) >= total) return "total";
-  if (perCustomer !== null && (held?.own ?? 0) >= perCustomer) return "perCustomer";
-  return null;
+  const count = async (which: typeof holding) => {
+    const [held] = await tx.select({ places: sql<number>`count(*)` }).from(redemptions).where(which);
+    return held?.places ?? 0;
+  };
+  const reached = async (limit: "total" | "perCustomer", most: number | null, which: typeof holding) => {
+    if (most === null || (await count(which)) < most) return null;
+    const sold = await count(and(which, eq(redemptions.status, "succeeded")));
+    return sold < most ? { kind: "contended" as const } : { kind: "limit-reached" as const, limit };
+  };
+  // a customer's own are found by the index, however many others there are
+  const own = and(holding, eq(redemptions.identityKey, input.identityKey));
+  return (await reached("total", total, holding)) ?? (await reached("perCustomer", perCustomer, own));
 }
 
 /**
@@ -146,6 +187,10 @@ async function writeClaim(tx: Database, input: ClaimInput, claimId: string, atte
       target: [redemptions.environmentId, redemptions.offeringId, redemptions.identityKey],
       set: fields,
     });
+}
+
+function byAttempt(key: AttemptKey) {
+  return and(byKey(key), eq(redemptions.attempt, key.attempt), eq(redemptions.status, "succeeded"));
 }
 
 function byKey({ environmentId, offeringId, identityKey }: RedemptionKey) {

@@ -34,6 +34,8 @@ export type Engine = EngineParts & {
   stripe: StripeClients;
   /** Redemptions under way in this process, so that a second request waits for the first. */
   redemptionsUnderWay: Map<string, Promise<RecordedAnswer>>;
+  /** Questions to Stripe about an offer's places, under way in this process. */
+  placesAskedFor: Map<string, Promise<boolean>>;
 };
 
 /** Puts an engine together. The storage must be migrated. */
@@ -45,12 +47,29 @@ export function createEngine(parts: EngineParts): Engine {
     holders: createHolders(parts),
     stripe: createStripeClients(parts),
     redemptionsUnderWay: new Map(),
+    placesAskedFor: new Map(),
   };
 }
 
 /** Writes what is still in memory and ends the sandbox. Call it after the last request was answered. */
 export async function closeEngine(engine: Engine): Promise<void> {
-  await engine.events.flush();
-  await engine.sandbox.close();
-  engine.storage.close();
+  try {
+    await flushPatiently(engine);
+  } finally {
+    await engine.sandbox.close();
+    engine.storage.close();
+  }
+}
+
+/** Another process may hold the database for a while: what was acknowledged is not given up at the first refusal. */
+async function flushPatiently({ events }: Engine): Promise<void> {
+  for (let tries = 1; tries < 4; tries++) {
+    const done = await events.flush().then(
+      () => true,
+      () => false,
+    );
+    if (done) return;
+    await new Promise((resolve) => setTimeout(resolve, 500 * tries));
+  }
+  await events.flush();
 }

@@ -29,9 +29,9 @@ export type Environment = {
   signing: SigningKeys;
   /** Account id to secret key. Never leaves the engine's process. */
   stripeAccounts: Map<string, string>;
-  /** Variables and secrets, as workflows see them; and the names that are secret. */
+  /** Variables and secrets, as workflows see them; and those of them that are secret. */
   env: Record<string, string>;
-  secrets: string[];
+  secrets: Map<string, string>;
   verifyUserJwt: UserJwtVerifier | null;
 };
 
@@ -43,7 +43,10 @@ export type Environments = {
   reload(id: string): Promise<Environment | undefined>;
   /** Loads anew what another process changed. Call it about once a second. */
   refresh(): Promise<void>;
-  /** Asks the database whether memory is behind, where it does not know what a request names. At most 5 times a second. */
+  /**
+   * Asks the database whether memory is behind, where it does not know what a request names. At most 5 times a second; the
+   * question is never older than the call.
+   */
   recheck(id: string): Promise<Environment | undefined>;
   /** The configuration at an earlier version. */
   version(id: string, version: number): Promise<CompiledConfig | undefined>;
@@ -69,6 +72,8 @@ const StoredWorkflows = v.pipe(
   v.transform((entries) => new Map(entries)),
 );
 
+const recheckEveryMs = 200;
+
 /** Keeps environments in memory: a decision never waits for the database to learn its configuration. */
 export function createEnvironments(parts: EnvironmentParts): Environments {
   const loaded = new Map<string, Environment>();
@@ -89,6 +94,15 @@ export function createEnvironments(parts: EnvironmentParts): Environments {
     return first;
   };
   let recheckedMs = Number.NEGATIVE_INFINITY;
+  let nextCheck: Promise<void> | undefined;
+  const checkSoon = async () => {
+    const waitMs = Math.max(0, recheckedMs + recheckEveryMs - performance.now());
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    // who asks from here on may ask for something newer than the answer to come
+    nextCheck = undefined;
+    recheckedMs = performance.now();
+    await refresh();
+  };
   const refresh = async () => {
     const rows = await parts.storage.db
       .select({ id: environments.id, revision: environments.revision })
@@ -101,10 +115,8 @@ export function createEnvironments(parts: EnvironmentParts): Environments {
     reload,
     refresh,
     async recheck(id) {
-      if (performance.now() - recheckedMs > 200) {
-        recheckedMs = performance.now();
-        await refresh();
-      }
+      nextCheck ??= checkSoon();
+      await nextCheck;
       return get(id);
     },
     async version(id, version) {
@@ -168,7 +180,7 @@ async function loadEnvironment(parts: EnvironmentParts, id: string): Promise<Env
     signing: { current, byKid: new Map(opened.map((key) => [key.kid, key])) },
     stripeAccounts: new Map(accountKeys),
     env: { ...variables, ...Object.fromEntries(secretValues) },
-    secrets: secretValues.map(([, value]) => value),
+    secrets: new Map(secretValues),
     verifyUserJwt: userJwt === null ? null : createUserJwtVerifier(userJwt, parts.fetch),
   };
 }

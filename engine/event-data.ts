@@ -38,6 +38,7 @@ export function decisionEvent(input: DecisionEventInput): PendingEvent {
     identifier: decision.identity.identifier,
     offeringId: presentations[0]?.offeringIds[0] ?? null,
     createdAt: nowMs,
+    bulky: isBulky(request),
     data: () => {
       const offerings = presentations.map(({ presented, offeringIds }) => ({ offerId: presented.id, offeringIds }));
       const about = {
@@ -52,6 +53,22 @@ export function decisionEvent(input: DecisionEventInput): PendingEvent {
       return presentations.flatMap(tokensOf).reduce((rest, token) => rest.replaceAll(token, mask), text);
     },
   };
+}
+
+/** Whether a value has many members or long texts. Looks no further than it must. */
+function isBulky(value: unknown): boolean {
+  const rest: unknown[] = [value];
+  let room = 4096;
+  for (let next = rest.pop(); next !== undefined && room > 0; next = rest.pop()) {
+    room -= typeof next === "string" ? next.length : 16;
+    if (typeof next !== "object" || next === null) continue;
+    for (const key in next) {
+      room -= key.length;
+      if (room <= 0) return true;
+      rest.push(Reflect.get(next, key) ?? null);
+    }
+  }
+  return room <= 0;
 }
 
 function tokensOf({ presented }: Presentation): string[] {
@@ -82,7 +99,7 @@ export function redemptionEvent(input: RedemptionEventInput): EventRecord {
     attempt: claim.attempt,
     request,
     response: answer,
-    run,
+    run: shownRun(run, environment),
   };
   return {
     id: eventId,
@@ -121,6 +138,7 @@ export function refusalEvent({ caller, request, identity, error, eventId, nowMs 
     identifier: identity.identifier,
     offeringId: null,
     createdAt: nowMs,
+    bulky: isBulky(request),
     data: () =>
       maskedText({ keyId: caller.keyId, request, refusal: { code: error.code, message: error.message } }, [
         request.offerToken,
@@ -153,7 +171,12 @@ export function tryEvent(input: TryEventInput): PendingEvent {
     createdAt: nowMs,
     data: () =>
       maskedText(
-        { author, method: methodSlug, offer: { id: offer.id, slug: offer.offer.slug }, run },
+        {
+          author,
+          method: methodSlug,
+          offer: { id: offer.id, slug: offer.offer.slug },
+          run: shownRun(run, environment),
+        },
         secretsOf(environment),
       ),
   };
@@ -161,5 +184,11 @@ export function tryEvent(input: TryEventInput): PendingEvent {
 
 /** Every secret of an environment that could turn up in what a workflow says or is answered. */
 export function secretsOf({ secrets, stripeAccounts }: Environment): string[] {
-  return [...secrets, ...stripeAccounts.values()];
+  return [...secrets.values(), ...stripeAccounts.values()];
+}
+
+/** A run as it may be shown and kept: the secrets in its `env` are masked by name, because one may be too short to find. */
+export function shownRun(run: WorkflowRun, environment: Environment): WorkflowRun {
+  const masked = [...environment.secrets.keys()].map((name) => [name, mask]);
+  return { ...run, input: { ...run.input, env: { ...environment.env, ...Object.fromEntries(masked) } } };
 }

@@ -10,14 +10,21 @@ import type { Storage } from "./storage.ts";
 export type EventRecord = typeof events.$inferInsert;
 
 /** An event whose details are made when it is written, away from the request that it is about. */
-export type PendingEvent = Omit<EventRecord, "data" | "batchId"> & { data: () => string };
+export type PendingEvent = Omit<EventRecord, "data" | "batchId"> & {
+  data: () => string;
+  /** What its details are made of takes much memory: they are made at once. */
+  bulky?: boolean;
+};
+
+/** `text` is the details, where they had to be made early. */
+type Waiting = PendingEvent & { text?: string };
 
 const zstdCompress = promisify(zlib.zstdCompress);
 /** Events of one batch are much alike: the fastest level packs them as well as a slow one. */
 const fast = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } };
 const zstdDecompress = promisify(zlib.zstdDecompress);
 
-/** Events written in batches: at most 100 ms late, many together. `flush` writes all that was recorded before. */
+/** Events written in batches: at most 100 ms late, many together. `flush` writes what was recorded before it, no more. */
 export type EventLog = {
   record(event: PendingEvent): void;
   /** Resolves at once while the writer keeps up; else when it has caught up, so that memory stays bounded. */
@@ -27,21 +34,30 @@ export type EventLog = {
 
 const batchAfterMs = 100;
 const batchSize = 500;
+/** A batch is one JSON text: V8 has none longer than 512 Mi characters. */
+const batchChars = 8 << 20;
 const mostPending = 5000;
+const mostPendingChars = 64 << 20;
 
 /** What the log needs of the engine. */
 export type EventLogParts = { storage: Storage; onFault: (fault: unknown, what: string) => void };
 
 /** Makes the log of one process. A batch that cannot be written is kept and tried again with the next. */
 export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
-  let pending: PendingEvent[] = [];
+  let pending: Waiting[] = [];
+  let pendingChars = 0;
+  let recorded = 0;
+  let written = 0;
   let scheduled = false;
   let writing: Promise<void> | undefined;
 
   const writeBatch = async () => {
-    const batch = pending.slice(0, batchSize);
-    await insertEvents(storage, batch);
+    const details = firstDetails(pending, onFault);
+    const batch = pending.slice(0, details.length);
+    await insertEvents(storage, batch, details);
     pending = pending.slice(batch.length);
+    written += batch.length;
+    for (const { text } of batch) pendingChars -= text?.length ?? 0;
     // bulk work yields to a macrotask: loops that never do grow the client's memory
     await new Promise((resolve) => setImmediate(resolve));
   };
@@ -55,7 +71,7 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
   const tick = async () => {
     // what is left is less than a batch and waits for more: many small transactions would cost more than the events
     do await write();
-    while (pending.length >= batchSize);
+    while (pending.length >= batchSize || pendingChars >= batchChars);
   };
   const schedule = () => {
     if (scheduled) return;
@@ -71,21 +87,50 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
   };
   return {
     record(event) {
-      pending.push(event);
+      // while the writer is behind, what waits is kept as text, whose size is known
+      const text = event.bulky || pending.length >= batchSize ? detailsOf(event, onFault) : undefined;
+      pendingChars += text?.length ?? 0;
+      pending.push(text === undefined ? event : { ...event, text, data: () => text });
+      recorded += 1;
       schedule();
     },
     async pressure() {
-      while (pending.length >= mostPending) await write();
+      while (pending.length >= mostPending || pendingChars >= mostPendingChars) await write();
     },
     async flush() {
-      while (pending.length > 0) await write();
+      const until = recorded;
+      while (written < until) await write();
     },
   };
 }
 
-async function insertEvents(storage: Storage, batch: PendingEvent[]): Promise<void> {
-  const details = batch.map(({ id, data }) => `${JSON.stringify(id)}:${data()}`);
-  const packed = await zstdCompress(`{${details.join(",")}}`, fast);
+/** The details of as many events as go into one batch, one at least. */
+function firstDetails(pending: readonly Waiting[], onFault: EventLogParts["onFault"]): string[] {
+  const details: string[] = [];
+  let chars = 0;
+  for (const event of pending.slice(0, batchSize)) {
+    const text = detailsOf(event, onFault);
+    if (details.length > 0 && chars + text.length > batchChars) break;
+    details.push(text);
+    chars += text.length;
+  }
+  return details;
+}
+
+/** An event whose details cannot be made must not hold up the others. */
+function detailsOf({ id, data, text }: Waiting, onFault: EventLogParts["onFault"]): string {
+  if (text !== undefined) return text;
+  try {
+    return data();
+  } catch (fault) {
+    onFault(fault, `the details of event ${id} are lost`);
+    return '{"lost":true}';
+  }
+}
+
+async function insertEvents(storage: Storage, batch: PendingEvent[], details: string[]): Promise<void> {
+  const members = batch.map(({ id }, i) => `${JSON.stringify(id)}:${details[i]}`);
+  const packed = await zstdCompress(`{${members.join(",")}}`, fast);
   await storage.write(async (tx) => {
     const [packet] = await tx.insert(eventBatches).values({ data: packed }).returning({ id: eventBatches.id });
     const rows = batch.map((event) => [
@@ -93,7 +138,8 @@ async function insertEvents(storage: Storage, batch: PendingEvent[]): Promise<vo
       event.environmentId,
       event.type,
       event.status,
-      event.identifier ?? null,
+      // SQLite's JSON functions store what is not well-formed as it is, and the driver ends the process when it reads that
+      event.identifier?.toWellFormed() ?? null,
       event.offeringId ?? null,
       event.createdAt,
     ]);

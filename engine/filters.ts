@@ -48,7 +48,12 @@ function wrongVisitor(offer: CompiledOffer, { identity, countryCode }: Visitor):
   };
 }
 
-function wrongHoldings(config: CompiledConfig, offer: CompiledOffer, { holdings }: Visitor): FilterRefusal {
+/** The filters over what is held: asked again when somebody else redeems than the one who was shown the offer. */
+export function wrongHoldings(
+  config: CompiledConfig,
+  offer: CompiledOffer,
+  { holdings }: Pick<Visitor, "holdings">,
+): FilterRefusal {
   if (!offer.asksForHoldings) return null;
   if (holdings === null) {
     return { filter: "entitlements_unavailable", detail: "what the visitor holds could not be read" };

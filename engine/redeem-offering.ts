@@ -8,6 +8,7 @@ import {
   type ClaimDecision,
   claimRedemption,
   lapsedHolders,
+  postponeHolder,
   type RecordedAnswer,
   type RedemptionKey,
   recordOutcome,
@@ -17,6 +18,7 @@ import type { CompiledMethod } from "./config/compiled.ts";
 import { visitorContext } from "./context.ts";
 import { sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
+import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
 import { redemptionEvent } from "./event-data.ts";
 import { newEventId } from "./event-id.ts";
@@ -39,6 +41,7 @@ export async function redeemOffering(engine: Engine, admitted: AdmittedRedemptio
   const leaseMs = environment.compiled.config.budgets.wallMs + leaseMarginMs;
   const deadlineMs = engine.now() + 2 * leaseMs;
   let placesAsked = false;
+  let waits = 0;
   while (engine.now() < deadlineMs) {
     const decision = await claim(engine, admitted, key, leaseMs);
     switch (decision.kind) {
@@ -55,6 +58,11 @@ export async function redeemOffering(engine: Engine, admitted: AdmittedRedemptio
         if (answer !== null) return answer;
         break;
       }
+      case "contended":
+        // many may wait for the same few places: not all at once, and less and less often
+        waits = Math.min(waits + 1, 10);
+        await new Promise((resolve) => setTimeout(resolve, pollMs * waits * (0.5 + Math.random())));
+        break;
       case "complete":
         throw new ScripError("already_redeemed", "This offer has been redeemed and paid for");
       case "limit-reached":
@@ -138,15 +146,15 @@ async function settle(
 ): Promise<RecordedAnswer | null> {
   const eventId = newEventId();
   const answer = answerOf(admitted, run, eventId);
-  const succeeded = run.verdict.kind === "result" && run.verdict.result.success;
-  const sessions = succeeded ? await sessionsOf(engine, claim) : [];
+  const sessions = await sessionsOf(engine, claim);
+  const status = statusOf(run, sessions.length > 0);
   const ends = sessions.flatMap(({ sessionExpiresAt }) => (sessionExpiresAt === null ? [] : [sessionExpiresAt]));
   const nowMs = engine.now();
   const kept = await engine.storage.write(async (tx) => {
     const settled = await settleClaim(tx, claim, {
-      status: succeeded ? "succeeded" : "failed",
+      status,
       answer,
-      expiresAt: ends.length === 0 ? null : Math.max(...ends),
+      expiresAt: status !== "succeeded" || ends.length === 0 ? null : Math.max(...ends),
       nowMs,
     });
     if (settled)
@@ -164,16 +172,27 @@ async function settle(
   });
 }
 
+/**
+ * An answer that leads to a Checkout Session stands, also where the workflow calls it a refusal: it can be paid. A failure
+ * after which nobody knows what Stripe did is an interruption: the next try sends the same requests with the same keys.
+ */
+function statusOf({ verdict, unheard }: WorkflowRun, sells: boolean): "succeeded" | "failed" | "interrupted" {
+  const result = verdict.kind === "result" ? verdict.result : null;
+  if (result?.success || (result?.url !== undefined && sells)) return "succeeded";
+  return unheard ? "interrupted" : "failed";
+}
+
 /** An earlier answer, while its Checkout Session can still be paid. Null when the session has expired. */
 async function standingAnswer(
   engine: Engine,
   { caller }: AdmittedRedemption,
   key: RedemptionKey,
-  { answer, lapsed }: Extract<ClaimDecision, { kind: "answered" }>,
+  { answer, attempt, lapsed }: Extract<ClaimDecision, { kind: "answered" }>,
 ): Promise<RecordedAnswer | null> {
-  const status = await sessionStatus(engine, caller.environment, key);
+  const asked = { ...key, attempt };
+  const status = await sessionStatus(engine, caller.environment, asked);
   if (status === "complete" || status === "expired") {
-    await engine.storage.write((tx) => recordOutcome(tx, key, status));
+    await engine.storage.write((tx) => recordOutcome(tx, asked, status));
     return null;
   }
   if (status === "unknown" && lapsed) {
@@ -184,17 +203,37 @@ async function standingAnswer(
   return answer;
 }
 
-/** Asks Stripe about sessions whose time is over. True when one of them gave its place back. */
-async function freePlaces(engine: Engine, { caller, currentOffer }: AdmittedRedemption): Promise<boolean> {
-  const { environment } = caller;
-  let freed = false;
-  for (const row of await lapsedHolders(engine.storage.db, environment.id, currentOffer.id, engine.now())) {
-    const status = await sessionStatus(engine, environment, row);
-    if (status !== "complete" && status !== "expired") continue;
-    await engine.storage.write((tx) => recordOutcome(tx, row, status));
-    freed ||= status === "expired";
+/** Asks Stripe about sessions whose time is over. True when one of them gave its place back. Buyers who race ask once. */
+function freePlaces(engine: Engine, { caller, currentOffer }: AdmittedRedemption): Promise<boolean> {
+  const key = `${caller.environment.id} ${currentOffer.id}`;
+  const first = engine.placesAskedFor.get(key);
+  if (first !== undefined) return first;
+  const asked = askForPlaces(engine, caller.environment, currentOffer.id).finally(() =>
+    engine.placesAskedFor.delete(key),
+  );
+  engine.placesAskedFor.set(key, asked);
+  return asked;
+}
+
+const mostRounds = 5;
+
+/** A round at a time, until one gives a place back, nobody is left to ask for, or Stripe tells nothing. */
+async function askForPlaces(engine: Engine, environment: Environment, offerId: string): Promise<boolean> {
+  for (let round = 0; round < mostRounds; round++) {
+    const holders = await lapsedHolders(engine.storage.db, environment.id, offerId, engine.now());
+    if (holders.length === 0) return false;
+    const statuses = await Promise.all(holders.map((holder) => sessionStatus(engine, environment, holder)));
+    await engine.storage.write(async (tx) => {
+      for (const [i, holder] of holders.entries()) {
+        const status = statuses[i];
+        if (status === "complete" || status === "expired") await recordOutcome(tx, holder, status);
+        else await postponeHolder(tx, holder, engine.now());
+      }
+    });
+    if (statuses.includes("expired")) return true;
+    if (statuses.every((status) => status === "unknown")) return false;
   }
-  return freed;
+  return false;
 }
 
 function limitReached(limit: "total" | "perCustomer", name: string): ScripError {

@@ -20,7 +20,7 @@ export async function redeem(engine: Engine, caller: Caller, input: RedemptionIn
     return await once(engine, admitted, () => redeemOffering(engine, admitted));
   } catch (error) {
     if (!(error instanceof ScripError)) throw error;
-    throw recordRefusal(engine, caller, { input, identity, error });
+    throw await recordRefusal(engine, caller, { input, identity, error });
   }
 }
 
@@ -37,8 +37,9 @@ function once(engine: Engine, { caller, claims, identity }: AdmittedRedemption, 
 type Refusal = { input: RedemptionInput; identity: Identity; error: ScripError };
 
 /** Records a refusal that has no event yet, and gives the error its `eventId`. */
-function recordRefusal(engine: Engine, caller: Caller, { input, identity, error }: Refusal): ScripError {
+async function recordRefusal(engine: Engine, caller: Caller, { input, identity, error }: Refusal): Promise<ScripError> {
   if (error.eventId !== undefined) return error;
+  await engine.events.pressure();
   const eventId = newEventId();
   const { request } = input;
   engine.events.record(refusalEvent({ caller, request, identity, error, eventId, nowMs: engine.now() }));

@@ -39,6 +39,8 @@ export type WorkflowRun = {
   logs: LogLine[];
   logsTruncated: boolean;
   hostCalls: HostCallRecord[];
+  /** Whether Stripe may have done something that the workflow was not told of. */
+  unheard: boolean;
   cpuMs: number;
   wallMs: number;
 };
@@ -76,6 +78,7 @@ export async function runWorkflow(
     logs: run.logs,
     logsTruncated: run.logsTruncated,
     hostCalls: host.calls,
+    unheard: host.hasUnheard(),
     cpuMs: run.cpuMs,
     wallMs: run.wallMs,
   };

@@ -12,7 +12,7 @@ export const StripeRequest = v.strictObject({
     v.string(),
     v.maxLength(2048),
     v.regex(/^\/v1\/[\w/.%~?&=[\]{}+,:-]+$/, "must be a path that begins with /v1/"),
-    v.check((path) => !/(^|\/)\.\.?(\/|$)/.test(path.replaceAll(/%2e/gi, ".")), "must not contain . or .. segments"),
+    v.check((path) => !/(^|\/)\.\.?(\/|\?|$)/.test(path.replaceAll(/%2e/gi, ".")), "must not contain . or .. segments"),
   ),
   body: v.optional(JsonObject),
   headers: v.optional(

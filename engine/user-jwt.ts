@@ -1,6 +1,7 @@
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import * as v from "valibot";
 import type { UserJwt } from "../schemas/config.ts";
+import { Identifier } from "../schemas/identity.ts";
 import { JsonObject } from "../schemas/json.ts";
 
 /** The outcome of verifying a user's JWT: who it names, or why not. */
@@ -28,7 +29,7 @@ export function createUserJwtVerifier(settings: UserJwt, fetch: typeof globalThi
       });
       const claims = v.parse(JsonObject, payload);
       const identifier = claims[settings.identifierClaim];
-      if (typeof identifier !== "string" || identifier === "" || identifier.length > 512) {
+      if (!v.is(Identifier, identifier)) {
         return { ok: false, reason: "invalid", detail: `claim ${settings.identifierClaim} is not an identifier` };
       }
       return { ok: true, identifier, claims };

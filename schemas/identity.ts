@@ -2,7 +2,13 @@ import * as v from "valibot";
 import type { JsonObject } from "./json.ts";
 import type { AuthType } from "./workflow.ts";
 
-const Identifier = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
+/** What names somebody. Halves of surrogate pairs all become the same character in a database: two people would be one. */
+export const Identifier = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(512),
+  v.check((text) => text.isWellFormed(), "must be well-formed Unicode"),
+);
 
 const forms = ["userIdentifier", "userJwt", "anonymousIdentifier", "createAnonymousIdentifier"] as const;
 

@@ -6,20 +6,23 @@ const Text = v.pipe(v.string(), v.maxLength(16_384));
 
 /** The visitor's own request, as the site saw it. */
 export const HttpContext = notList(
-  v.looseObject({
-    url: v.optional(Text),
-    userAgent: v.optional(Text),
-    clientIP: v.optional(Text),
-    referer: v.optional(v.nullable(Text)),
-    countryCode: v.optional(v.nullable(Text)),
-    cookies: v.optional(notList(v.record(v.string(), v.string()))),
-    proxyOrigin: v.optional(v.looseObject({ status: v.optional(v.number()) })),
-  }),
+  v.objectWithRest(
+    {
+      url: v.optional(Text),
+      userAgent: v.optional(Text),
+      clientIP: v.optional(Text),
+      referer: v.optional(v.nullable(Text)),
+      countryCode: v.optional(v.nullable(Text)),
+      cookies: v.optional(notList(v.record(v.string(), v.string()))),
+      proxyOrigin: v.optional(v.objectWithRest({ status: v.optional(v.number()) }, Json)),
+    },
+    Json,
+  ),
 );
 
 const surroundings = {
   http: v.optional(HttpContext),
-  cloudflare: v.optional(v.looseObject({ cf: v.optional(JsonObject) })),
+  cloudflare: v.optional(v.objectWithRest({ cf: v.optional(JsonObject) }, Json)),
   fastly: v.optional(JsonObject),
 };
 

@@ -168,14 +168,17 @@ function innermost(errors: OutputUnit[]): OutputUnit[] {
 }
 
 function unique(values: string[], path: (index: number) => string, report: Report): void {
+  const seen = new Set<string>();
   values.forEach((value, i) => {
-    if (values.indexOf(value) !== i) report(path(i), `"${value}" is used twice`);
+    if (seen.has(value)) report(path(i), `"${value}" is used twice`);
+    seen.add(value);
   });
 }
 
 function known(slugs: string[], among: { slug: string }[], path: string, noun: string, report: Report): void {
+  const there = new Set(among.map(({ slug }) => slug));
   slugs.forEach((slug, i) => {
-    if (!among.some((item) => item.slug === slug)) report(`${path}.${i}`, `unknown ${noun} "${slug}"`);
+    if (!there.has(slug)) report(`${path}.${i}`, `unknown ${noun} "${slug}"`);
   });
 }
 

@@ -2,9 +2,21 @@ import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
+import type { PartName } from "./guest/parts.ts";
+import { preludeLibraries } from "./prelude-libraries.ts";
 
 /** What a sandbox process is started with: its program, the guest's prelude, and the folders that it may read. */
 export type ChildProgram = { program: string; prelude: string; readable: string[] };
+
+const partNames: PartName[] = [
+  "crypto",
+  "domain-names",
+  "encoding",
+  "fetch",
+  "structured-clone",
+  "subtle-crypto",
+  "url",
+];
 
 let program: Promise<ChildProgram> | undefined;
 
@@ -38,9 +50,31 @@ async function bundleChild(library: string): Promise<string> {
 }
 
 async function bundlePrelude(): Promise<string> {
-  const text = await textOf({ entry: "guest/entry.ts", format: "iife", platform: "neutral", plugins: [] });
-  return `(function(){"use strict";${text}return prelude.enter;})()`;
+  const [main, ...parts] = await Promise.all([bundleGuest("entry"), ...partNames.map(bundlePart)]);
+  const state = `let way;const admit=(enter)=>{way=enter},parts={${parts.join()}};`;
+  return `(function(){"use strict";${state}${main}return way;})()`;
 }
+
+async function bundlePart(name: PartName): Promise<string> {
+  return `${JSON.stringify(name)}(core){${await bundleGuest(name, [preludeLibraries(), onlyTypesOfPrelude])}}`;
+}
+
+function bundleGuest(name: string, plugins: Plugin[] = []): Promise<string> {
+  return textOf({ entry: `guest/${name}.ts`, format: "iife", platform: "neutral", plugins });
+}
+
+/** A second copy of the prelude's files would have a state of its own. */
+const onlyTypesOfPrelude: Plugin = {
+  name: "only-types-of-prelude",
+  setup(setup) {
+    setup.onLoad(
+      { filter: /[\\/]guest[\\/](?:chance|clock|dom-exception|globals|host-calls|outbox|parts)\.ts$/ },
+      () => ({
+        errors: [{ text: "a part takes this from `core`" }],
+      }),
+    );
+  },
+};
 
 type Bundle = { entry: string; format: "cjs" | "iife"; platform: "node" | "neutral"; plugins: Plugin[] };
 
@@ -52,10 +86,13 @@ async function textOf({ entry, format, platform, plugins }: Bundle): Promise<str
     format,
     platform,
     plugins,
-    globalName: format === "iife" ? "prelude" : undefined,
     target: "esnext",
     minifyWhitespace: true,
     minifySyntax: true,
+    // the prelude is kept once per isolate, and nobody reads its stack traces
+    minifyIdentifiers: format === "iife",
+    // CommonJS libraries have no other field
+    mainFields: ["main"],
     logLevel: "silent",
     tsconfigRaw: {},
   });

@@ -24,6 +24,7 @@ const scripts = new Map<string, string>();
 const shelf: Cell[] = [];
 const lives = new Map<string, Live>();
 let preludeText = "";
+let preludeCache: ivm.ExternalCopy<ArrayBuffer> | undefined;
 let idleIsolates = 0;
 let unprepared: Cell | undefined;
 
@@ -46,6 +47,7 @@ function obey({ header, body }: Frame): void {
   if (command.do === "hello") {
     preludeText = body;
     idleIsolates = command.idleIsolates;
+    retire(openCell("", 8));
     report({ kind: "ready" });
   } else if (command.do === "start") start(command, body);
   else if (command.do === "drop") drop(command.run, command.reuse);
@@ -61,7 +63,7 @@ function obey({ header, body }: Frame): void {
 }
 
 function start(command: Start, input: string): void {
-  const { run, codeHash, mode, seed, resultBytes, logBytes } = command;
+  const { run, codeHash, mode, seed, randomKey, resultBytes, logBytes } = command;
   const script = command.script ?? scripts.get(codeHash);
   if (script === undefined) {
     report({ kind: "need-script", run });
@@ -80,7 +82,7 @@ function start(command: Start, input: string): void {
       columnOffset: -prefix.length,
     });
     const module: ivm.Reference = cell.workflow.runSync(realm.context, { reference: true, timeout: command.sliceMs });
-    const terms = JSON.stringify({ mode, seed, resultBytes, logBytes });
+    const terms = JSON.stringify({ mode, seed, randomKey, resultBytes, logBytes });
     turn(run, live, command, ["start", command.nowMs, 0, true, input, terms, module.derefInto({ release: true })]);
   } catch (error) {
     if (cell && !lives.has(run)) retire(cell);
@@ -170,8 +172,22 @@ function takeCell(key: string, memoryMiB: number): Cell {
   const at = shelf.findLastIndex((cell) => cell.key === key);
   const [found] = at < 0 ? [] : shelf.splice(at, 1);
   if (found && !found.isolate.isDisposed) return found;
-  const isolate = new ivm.Isolate({ memoryLimit: memoryMiB });
-  return { key, isolate, prelude: isolate.compileScriptSync(preludeText, { filename: "scrip:prelude" }) };
+  return openCell(key, memoryMiB);
+}
+
+/**
+ * V8's own notes on the prelude save each isolate after the first 4 ms of parsing. They are made and used in this process
+ * only, and of our text only: notes from elsewhere can take over a process (CVE-2022-39266), so workflows have none.
+ */
+function openCell(key: string, memoryLimit: number): Cell {
+  const isolate = new ivm.Isolate({ memoryLimit });
+  const notes = preludeCache ? { cachedData: preludeCache } : { produceCachedData: true };
+  const prelude: ivm.Script & ivm.CachedDataResult = isolate.compileScriptSync(preludeText, {
+    filename: "scrip:prelude",
+    ...notes,
+  });
+  preludeCache ??= prelude.cachedData;
+  return { key, isolate, prelude };
 }
 
 /** Makes the realm of an idle isolate's next run. No code of an author runs in it before that run. */

@@ -19,6 +19,7 @@ export type PoolRun = {
   readonly key: string;
   readonly input: string;
   readonly seed: number[];
+  readonly randomKey: string;
   readonly startedAt: number;
   /** Slices to make, the one being made, and those made: the journal. */
   backlog: Slice[];
@@ -56,6 +57,7 @@ export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
     key: `${job.tenant}:${job.module.codeHash}:${memoryMib(job)}`,
     input: JSON.stringify(job.input),
     seed: [0, 4, 8, 12].map((at) => seed.readInt32LE(at)),
+    randomKey: randomBytes(32).toString("hex"),
     startedAt: performance.now(),
     backlog: [{ do: "start" }],
     inFlight: undefined,
@@ -86,7 +88,7 @@ export function nextCommand(
   slice: Slice,
   withScript: boolean,
 ): { command: Command; body: string; sliceMs: number } {
-  const { job, mode, seed, key } = run;
+  const { job, mode, seed, randomKey, key } = run;
   const { budgets, module } = job;
   slice.nowMs ??= Date.now();
   run.inFlight = slice;
@@ -100,7 +102,16 @@ export function nextCommand(
   }
   const { resultBytes, logBytes } = budgets;
   const script = withScript ? { script: module.script } : {};
-  const terms = { mode, seed, resultBytes, logBytes, key, codeHash: module.codeHash, memoryMiB: memoryMib(job) };
+  const terms = {
+    mode,
+    seed,
+    randomKey,
+    resultBytes,
+    logBytes,
+    key,
+    codeHash: module.codeHash,
+    memoryMiB: memoryMib(job),
+  };
   return { command: { do: "start", ...terms, ...script, ...turn }, body: run.input, sliceMs };
 }
 

@@ -20,8 +20,17 @@ export type Command =
 /** What a slice may take, and the time its clock shows. */
 export type Turn = { sliceMs: number; nowMs: number };
 
-/** What the guest's prelude is told at the start. `seed` (four 32-bit integers) makes `Math.random` repeatable. */
-export type StartTerms = { mode: "run" | "inspect"; seed: number[]; resultBytes: number; logBytes: number };
+/**
+ * What the guest's prelude is told at the start. `seed` (four 32-bit integers) makes `Math.random` repeatable, `randomKey`
+ * (32 bytes in hex) makes `crypto` repeatable and nobody else able to foresee it. Each run draws its own.
+ */
+export type StartTerms = {
+  mode: "run" | "inspect";
+  seed: number[];
+  randomKey: string;
+  resultBytes: number;
+  logBytes: number;
+};
 
 /** What a sandbox process reports. It is hostile territory: nothing in it is believed before it is parsed. */
 export const Report = v.variant("kind", [

@@ -8,6 +8,15 @@ export type Child = { process: ChildProcess; stdin: Writable; stdout: Readable; 
 const nodeFlags = ["--no-node-snapshot", "--jitless", "--no-warnings", "--permission", "--allow-addons"];
 
 /**
+ * All that stands on the command line: takes the program (its length in bytes as a u32, then its text) from fd 0, ahead of
+ * the commands, and runs it. As an argument the program would fill every listing of processes; as a file it would have to
+ * be written somewhere, and the process be let read it.
+ */
+const loader = `const{readSync}=require("node:fs");
+function take(size){const bytes=Buffer.alloc(size);for(let at=0;at<size;){const got=readSync(0,bytes.subarray(at));if(!got)process.exit();at+=got}return bytes}
+require("node:vm").compileFunction(take(take(4).readUInt32BE()).toString(),["require"],{filename:"scrip:sandbox"})(require)`;
+
+/**
  * A second, tiny process that waits for the engine's end of fd 3 to close and then kills the sandbox process (`$$`, which
  * node takes over). Without it a process that loops in native code would outlive an engine that was itself killed.
  */
@@ -25,7 +34,7 @@ export function spawnChild({ program, readable }: ChildProgram, writableKib: num
   const shell = `${limits} && unset PWD || exit 1; ${guardian} exec "$0" "$@" 3<&-`;
   // node-gyp-build looks at /etc/alpine-release to tell musl from glibc
   const files = [...readable, "/etc/alpine-release"].map((path) => `--allow-fs-read=${path}`);
-  const child = spawn("/bin/sh", ["-c", shell, process.execPath, ...nodeFlags, ...files, "-e", program], {
+  const child = spawn("/bin/sh", ["-c", shell, process.execPath, ...nodeFlags, ...files, "-e", loader], {
     env: { TZ: "UTC" },
     stdio: ["pipe", "pipe", "pipe", "pipe"],
     cwd: "/",
@@ -35,5 +44,9 @@ export function spawnChild({ program, readable }: ChildProgram, writableKib: num
   const lifeline = child.stdio[3];
   lifeline?.on("error", () => {});
   child.once("exit", () => lifeline?.destroy());
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(Buffer.byteLength(program));
+  stdin.write(length);
+  stdin.write(program);
   return { process: child, stdin, stdout, stderr };
 }

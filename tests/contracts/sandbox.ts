@@ -297,6 +297,10 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
         ["in a getter", "return { get a() { for (;;); } };"],
         ["in a thrown error's getter", "throw { get message() { for (;;); } };"],
         ["in a regular expression", "/^(a+)+$/.test('a'.repeat(40) + 'b');"],
+        ["over digests", "const b = new Uint8Array(4 << 20); for (;;) await crypto.subtle.digest('SHA-256', b);"],
+        ["over random values", "const b = new Uint8Array(65536); for (;;) crypto.getRandomValues(b);"],
+        ["over addresses", "for (;;) new URL('https://bücher.example/');"],
+        ["over clones", "const a = Array.from({ length: 1000 }, () => ({})); for (;;) structuredClone(a);"],
         ["in a proxy handed to the host", "await fetch(new Proxy({}, { get() { for (;;); } }));"],
       ])("loops %s and is stopped by its CPU budget", async (_where, body) => {
         const source = body === "" ? "for (;;); export default 1;" : `export default async () => { ${body} };`;
@@ -340,6 +344,8 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
         ["strings", "const a = []; for (let i = 0; ; i++) a.push(('x' + i).repeat(1 << 16).split('').join('-'));"],
         ["buffers", "const a = []; for (;;) a.push(new Uint8Array(1 << 20).fill(1));"],
         ["a map", "const a = new Map(); for (let i = 0; ; i++) a.set(i, { i });"],
+        ["addresses", "const a = []; for (;;) a.push(new URL('https://a.example/?a=1'));"],
+        ["clones", "const a = []; for (;;) a.push(structuredClone(new Array(10000).fill(1)));"],
       ])("bomb of %s is stopped", async (_family, body) => {
         const { outcome } = await run(`export default () => { ${body} };`, {
           budgets: { cpuMs: 8000, wallMs: 10_000 },
@@ -359,6 +365,13 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
         "Atomics",
         "WeakRef",
         "global",
+        "Temporal",
+        "FinalizationRegistry",
+        "XMLHttpRequest",
+        "importScripts",
+        "navigator",
+        "core",
+        "parts",
       ])("%s is there", async (absent) => {
         const { outcome } = await run(`export default () => typeof globalThis["${absent}"];`);
         expect(outcome).toEqual({ kind: "returned", value: "undefined" });
@@ -373,6 +386,14 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
         ["a capability's constructor", 'utils.integrations.stripe.fetch.constructor("return process")()'],
         ["Reflect", 'Reflect.construct((() => 1).constructor, ["return 1"])()'],
         ["a timer's text", 'setTimeout("1", 1)'],
+        ["a URL's class", 'URL.constructor("return 1")()'],
+        ["a URL's method", 'new URL("https://a.example").toString.constructor("return 1")()'],
+        ["a query's iterator", 'new URLSearchParams("a=1").entries().next.constructor("return 1")()'],
+        ["a key's class", 'Object.getPrototypeOf(crypto.subtle).constructor.constructor("return 1")()'],
+        ["a promise of a digest", 'crypto.subtle.digest("SHA-1", new Uint8Array()).then.constructor("return 1")()'],
+        ["a clone", 'structuredClone({}).constructor.constructor("return 1")()'],
+        ["an exception", 'new DOMException().constructor.constructor("return 1")()'],
+        ["a global's getter", 'Object.getOwnPropertyDescriptor(globalThis, "fetch").get.constructor("return 1")()'],
       ])("compiles text: not %s", async (_how, expression) => {
         const { outcome } = await run(`export default ({ utils }) => { ${expression}; return "made"; };`);
         expect(outcome.kind).toBe("threw");
@@ -389,6 +410,10 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
             for (const key of Object.keys(value)) walk(value[key], depth + 1);
           };
           walk(utils, 0); walk(await utils.integrations.stripe.fetch("a", {}), 0); walk(new Error("x"), 0); walk(console, 0);
+          const key = await crypto.subtle.importKey("raw", new Uint8Array(1), { name: "HMAC", hash: "SHA-1" }, false, ["sign"]);
+          for (const made of [new URL("https://a.example"), new URLSearchParams(), crypto, crypto.subtle, key]) walk(made, 0);
+          for (const name of Object.getOwnPropertyNames(globalThis)) walk(globalThis[name], 3);
+          for (const at of Object.values(Object.getOwnPropertyDescriptors(globalThis))) { walk(at.get, 3); walk(at.set, 3) }
           return ["mainModule", "binding", "applySync", "derefInto", "copyInto", "env"].filter((name) => found.has(name));
         };`;
         const { outcome } = await run(source, { host: async () => ({ ok: true, value: { ok: true } }) });
@@ -407,6 +432,41 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
         for (let i = 0; i < 4; i += 1) {
           const { outcome } = await run(source, { tenant: "one" });
           expect(outcome).toEqual({ kind: "returned", value: true });
+        }
+      });
+
+      test("share none through the web's globals, and break nothing by spoiling what those are made of", async () => {
+        const source = `export default async () => {
+          const globals = { URL, URLSearchParams, structuredClone, crypto, DOMException, TextEncoder, Headers, AbortSignal };
+          const before = Object.values(globals).flatMap((made) => [made.left, made.prototype?.left, made.subtle?.left]);
+          for (const made of Object.values(globals)) { made.left = 1; if (made.prototype) made.prototype.left = 1 }
+          crypto.subtle.left = 1;
+          const spoilt = () => { throw new Error("spoilt") };
+          URL.prototype.toString = Map.prototype.get = Uint8Array.prototype.set = Object.defineProperty = Reflect.get = spoilt;
+          globalThis.URL = globalThis.crypto = globalThis.TextEncoder = undefined;
+          return before.every((value) => value === undefined);
+        };`;
+        for (let i = 0; i < 4; i += 1) {
+          const { outcome } = await run(source, { tenant: "two" });
+          expect(outcome).toEqual({ kind: "returned", value: true });
+        }
+      });
+
+      test("each begin with the web's globals whole, however the one before spoilt what makes them", async () => {
+        const source = `export default async ({ spoil }) => {
+          if (spoil) {
+            const spoilt = () => { throw new Error("spoilt") };
+            Object.prototype.get = Object.prototype.value = Object.prototype.name = spoilt;
+            Map.prototype.set = WeakMap.prototype.set = Uint8Array.prototype.subarray = Array.prototype[Symbol.iterator] = spoilt;
+            const failed = (make) => { try { make(); return 0 } catch { return 1 } };
+            return failed(() => new URL("https://a.example")) + failed(() => crypto.randomUUID()) > 0;
+          }
+          const url = new URL("https://a.example/?b=c").searchParams.get("b");
+          return [url, crypto.randomUUID().length, structuredClone(new Map([[1, 2]])).get(1)];
+        };`;
+        for (const spoil of [false, true, false, true, false]) {
+          const { outcome } = await run(source, { tenant: "three", input: { spoil } });
+          expect(outcome).toEqual({ kind: "returned", value: spoil || ["c", 36, 2] });
         }
       });
 
@@ -462,6 +522,67 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
           "[new Date(0).toISOString(), new Date() - Date.now(), typeof Date(), new (class extends Date {})(5).getTime()]",
           ["1970-01-01T00:00:00.000Z", 0, "string", 5],
         ],
+        [
+          "encoding into bytes",
+          "(() => { const b = new Uint8Array(4); return [new TextEncoder().encodeInto('é😀', b), [...b]] })()",
+          [{ read: 1, written: 2 }, [195, 169, 0, 0]],
+        ],
+        [
+          "an address",
+          "((u) => [u.host, u.searchParams.get('q'), u.href])(new URL('../b?q=1#x', 'https://a.example:8/c/d'))",
+          ["a.example:8", "1", "https://a.example:8/b?q=1#x"],
+        ],
+        [
+          "an international address",
+          "new URL('https://bücher.example/ä').href",
+          "https://xn--bcher-kva.example/%C3%A4",
+        ],
+        [
+          "what is no address",
+          "[URL.canParse('nope'), (() => { try { new URL('nope') } catch (e) { return e.name } })()]",
+          [false, "TypeError"],
+        ],
+        ["a query", "new URLSearchParams({ a: 'x y', b: '&' }).toString()", "a=x+y&b=%26"],
+        [
+          "a clone",
+          "((c) => [c.d.getTime(), c.m.get('k').size, c.self === c])(structuredClone((() => { const o = { d: new Date(5), m: new Map([['k', new Set([1])]]) }; o.self = o; return o })()))",
+          [5, 1, true],
+        ],
+        [
+          "what cannot be cloned",
+          "(() => { try { structuredClone({ f() {} }) } catch (e) { return [e.name, e instanceof DOMException, e.code] } })()",
+          ["DataCloneError", true, 25],
+        ],
+        [
+          "a digest",
+          "[...new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode('abc')))].slice(0, 4)",
+          [186, 120, 22, 191],
+        ],
+        [
+          "a signature",
+          "await (async () => { const k = await crypto.subtle.importKey('raw', new TextEncoder().encode('Jefe'), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']); const d = new TextEncoder().encode('what do ya want for nothing?'); const s = await crypto.subtle.sign('HMAC', k, d); return [[...new Uint8Array(s)].slice(0, 4), await crypto.subtle.verify('HMAC', k, s, d)] })()",
+          [[91, 220, 193, 70], true],
+        ],
+        [
+          "a digest that is not there",
+          "await crypto.subtle.digest('MD5', new Uint8Array()).catch((e) => [e.name, e instanceof DOMException])",
+          ["NotSupportedError", true],
+        ],
+        [
+          "globals of the same name each time",
+          "[URL === URL, crypto === crypto, crypto.subtle === crypto.subtle, URL.name, Headers.name, AbortSignal.name, TextEncoder.name]",
+          [true, true, true, "URL", "Headers", "AbortSignal", "TextEncoder"],
+        ],
+        [
+          "globals that an author replaces",
+          "(() => { globalThis.URL = 1; globalThis.crypto = undefined; delete globalThis.structuredClone; return [URL, typeof crypto, typeof structuredClone, typeof URLSearchParams] })()",
+          [1, "undefined", "undefined", "function"],
+        ],
+        [
+          "globals of a frozen realm",
+          "(() => { Object.freeze(globalThis); return [new URL('https://a.example').host, crypto.randomUUID().length] })()",
+          ["a.example", 36],
+        ],
         ["a request's words", "new Request('https://a.example', { method: 'post', body: 'x' }).method", "POST"],
       ])("%s", async (_what, expression, value) => {
         const host: HostCallHandler = async () => response('{"a":1}', 201);
@@ -476,6 +597,54 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
           try { await fetch("https://api.example/", { signal: AbortSignal.timeout(5) }) } catch (e) { return e.name }
         };`;
         expect((await run(source, { host })).outcome).toEqual({ kind: "returned", value: "TimeoutError" });
+      });
+    });
+
+    describe("random values", () => {
+      const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+      test("are UUIDs of version 4, none of them twice in a run or in two runs", async () => {
+        const source = "export default () => Array.from({ length: 50 }, () => crypto.randomUUID());";
+        const runs = await Promise.all(Array.from({ length: 20 }, () => run(source, { tenant: "uuids" })));
+        const all = runs.flatMap(({ outcome }) => (outcome.kind === "returned" ? outcome.value : []));
+        expect(all.filter((value) => uuid.test(String(value)))).toHaveLength(1000);
+        expect(new Set(all).size).toBe(1000);
+      });
+
+      test("fill the part of the buffer that the view shows, with every bit as often set as not", async () => {
+        const source = `export default () => {
+          const all = new Uint8Array(8192);
+          const view = new Uint32Array(all.buffer, 4096, 512);
+          const same = crypto.getRandomValues(view) === view;
+          const ones = Array.from({ length: 8 }, (_, bit) => all.subarray(4096, 6144).reduce((n, byte) => n + ((byte >> bit) & 1), 0));
+          return { same, ones, outside: all.subarray(0, 4096).some(Boolean) || all.subarray(6144).some(Boolean) };
+        };`;
+        const { outcome } = await run(source);
+        expect(outcome).toMatchObject({ kind: "returned", value: { same: true, outside: false } });
+        const ones = outcome.kind === "returned" ? Object(outcome.value).ones : [];
+        // 2048 throws of a coin: seven standard deviations from half of them
+        for (const count of ones) expect(Math.abs(count - 1024)).toBeLessThan(160);
+      });
+
+      test("are not those of Math.random, and come in any portions without repeating", async () => {
+        const source = `export default () => {
+          const parts = [1, 63, 64, 65, 1000].map((length) => [...crypto.getRandomValues(new Uint8Array(length))].slice(0, 8).join());
+          Math.random();
+          return parts.concat(crypto.randomUUID());
+        };`;
+        const { outcome } = await run(source);
+        const values = outcome.kind === "returned" ? Object(outcome.value) : [];
+        expect(new Set(values).size).toBe(6);
+      });
+
+      test.each([
+        ["numbers with fractions", "new Float64Array(1)", "TypeMismatchError"],
+        ["a buffer", "new ArrayBuffer(1)", "TypeMismatchError"],
+        ["nothing", "", "TypeMismatchError"],
+        ["more than 65,536 bytes", "new Uint8Array(65537)", "QuotaExceededError"],
+      ])("are refused for %s", async (_what, given, name) => {
+        const source = `export default () => { try { crypto.getRandomValues(${given}) } catch (e) { return e.name } };`;
+        expect((await run(source)).outcome).toEqual({ kind: "returned", value: name });
       });
     });
 

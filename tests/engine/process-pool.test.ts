@@ -112,7 +112,8 @@ describe("a replayed run", () => {
   test("sees the same clock and the same chances, and logs each line once", async () => {
     const sandbox = await open({ processes: 1 });
     const source = `export default async () => {
-      const seen = [Date.now(), new Date().toISOString(), Math.random()];
+      const seen = [Date.now(), new Date().toISOString(), Math.random(), crypto.randomUUID()];
+      seen.push([...crypto.getRandomValues(new Uint8Array(40))]);
       console.log("seen");
       await new Promise((resolve) => setTimeout(resolve, 5));
       const body = JSON.stringify(seen);

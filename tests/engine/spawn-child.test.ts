@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
+import { childProgram } from "../../engine/sandbox/child-program.ts";
 import { spawnChild } from "../../engine/sandbox/spawn-child.ts";
 
 const probe = `
@@ -29,4 +31,28 @@ test("a sandbox process has no files, processes, threads, WebAssembly or environ
   ]);
   expect(lines[6]).not.toBe("memory allowed");
   expect(lines.slice(7)).toEqual(["environment TZ", "input closed"]);
+});
+
+test("a sandbox process's command line is short: its program comes through standard input", async () => {
+  const program = `${"// é\n".repeat(100_000)}console.log(process.argv.length, process.execArgv.join(" ").length);`;
+  const child = spawnChild({ program, prelude: "", readable: (await childProgram()).readable }, 1_000_000);
+  const commandLine = readFileSync(`/proc/${child.process.pid}/cmdline`, "utf8");
+  expect(commandLine.length).toBeLessThan(1500);
+  child.stdin.end();
+  expect(await text(child.stdout)).toMatch(/^1 \d{1,4}\n$/);
+});
+
+test("what follows the program on standard input is left for the program", async () => {
+  const program =
+    'const { readSync } = require("node:fs"); const b = Buffer.alloc(9); readSync(0, b); console.log(b.toString());';
+  const child = spawnChild({ program, prelude: "", readable: [] }, 1_000_000);
+  child.stdin.end("a command");
+  expect(await text(child.stdout)).toBe("a command\n");
+});
+
+test("a sandbox process whose program does not come ends quietly", async () => {
+  const child = spawnChild({ program: "x".repeat(1 << 20), prelude: "", readable: [] }, 1_000_000);
+  child.stdin.on("error", () => {});
+  child.stdin.destroy();
+  expect(await text(child.stderr)).toBe("");
 });

@@ -1,27 +1,14 @@
-import { install } from "./outbox.ts";
+import type { Core } from "./parts.ts";
+
+declare const core: Core;
+const { domException } = core;
 
 type Listener = () => unknown;
 
 let signalsFromHere = false;
 
-/** Installs `AbortController` and `AbortSignal` (DOM standard), with the one event that they have. */
-export function installAbort(): void {
-  install("AbortController", WorkflowAbortController);
-  install("AbortSignal", WorkflowAbortSignal);
-  for (const made of [WorkflowAbortController, WorkflowAbortSignal]) {
-    Object.defineProperty(made, "name", { value: made.name.slice("Workflow".length), configurable: true });
-  }
-}
-
-/** An error named as the DOM's exceptions are. */
-export function abortError(name: "AbortError" | "TimeoutError", message: string): Error {
-  const error = new Error(message);
-  Object.defineProperty(error, "name", { value: name, writable: true, configurable: true });
-  return error;
-}
-
-/** The DOM's AbortSignal. */
-export class WorkflowAbortSignal {
+/** The DOM standard's AbortSignal, with the one event that it has. */
+export class AbortSignal {
   aborted = false;
   reason: unknown = undefined;
   onabort: Listener | null = null;
@@ -31,20 +18,20 @@ export class WorkflowAbortSignal {
     if (!signalsFromHere) throw new TypeError("Illegal constructor");
   }
 
-  static abort(reason?: unknown): WorkflowAbortSignal {
-    const controller = new WorkflowAbortController();
+  static abort(reason?: unknown): AbortSignal {
+    const controller = new AbortController();
     controller.abort(reason);
     return controller.signal;
   }
 
-  static timeout(ms: number): WorkflowAbortSignal {
-    const controller = new WorkflowAbortController();
-    setTimeout(() => controller.abort(abortError("TimeoutError", "The operation timed out")), ms);
+  static timeout(ms: number): AbortSignal {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(domException("The operation timed out", "TimeoutError")), ms);
     return controller.signal;
   }
 
-  static any(signals: readonly WorkflowAbortSignal[]): WorkflowAbortSignal {
-    const controller = new WorkflowAbortController();
+  static any(signals: readonly AbortSignal[]): AbortSignal {
+    const controller = new AbortController();
     for (const signal of signals) {
       if (signal.aborted) controller.abort(signal.reason);
       else signal.addEventListener("abort", () => controller.abort(signal.reason));
@@ -65,7 +52,7 @@ export class WorkflowAbortSignal {
   }
 
   /** Not part of the standard: what the controller does to its signal. */
-  static end(signal: WorkflowAbortSignal, reason: unknown): void {
+  static end(signal: AbortSignal, reason: unknown): void {
     if (signal.aborted) return;
     signal.aborted = true;
     signal.reason = reason;
@@ -76,19 +63,20 @@ export class WorkflowAbortSignal {
   }
 }
 
-const { end } = WorkflowAbortSignal;
-Reflect.deleteProperty(WorkflowAbortSignal, "end");
+const { end } = AbortSignal;
+Reflect.deleteProperty(AbortSignal, "end");
 
-class WorkflowAbortController {
-  readonly signal: WorkflowAbortSignal;
+/** The DOM standard's AbortController. */
+export class AbortController {
+  readonly signal: AbortSignal;
 
   constructor() {
     signalsFromHere = true;
-    this.signal = new WorkflowAbortSignal();
+    this.signal = new AbortSignal();
     signalsFromHere = false;
   }
 
-  abort(reason: unknown = abortError("AbortError", "This operation was aborted")): void {
+  abort(reason: unknown = domException("This operation was aborted", "AbortError")): void {
     end(this.signal, reason);
   }
 }

@@ -1,5 +1,6 @@
 import { elapsedMs } from "./clock.ts";
-import { emit, install, kept, quote } from "./outbox.ts";
+import { installLazily, provide } from "./globals.ts";
+import { emit, kept, quote } from "./outbox.ts";
 
 /** Charged for each line beside its text, so that empty lines are not free. */
 const lineChars = 16;
@@ -14,12 +15,14 @@ export function setLogBudget(chars: number): void {
 
 /** Installs `console`: the five levels and their usual aliases. Strings as they are, the rest as JSON where it can be. */
 export function installConsole(): void {
-  const at =
-    (level: string) =>
-    (...args: unknown[]) =>
-      write(level, args);
-  const console = { debug: at("debug"), log: at("log"), info: at("info"), warn: at("warn"), error: at("error") };
-  install("console", { ...console, trace: console.debug, dir: console.log });
+  installLazily(["console"], () => {
+    const at =
+      (level: string) =>
+      (...args: unknown[]) =>
+        write(level, args);
+    const levels = { debug: at("debug"), log: at("log"), info: at("info"), warn: at("warn"), error: at("error") };
+    provide({ console: { ...levels, trace: levels.debug, dir: levels.log } });
+  });
 }
 
 /** Logs that a promise was rejected and nobody listened. */

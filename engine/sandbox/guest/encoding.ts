@@ -1,15 +1,11 @@
-import { install } from "./outbox.ts";
-import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
+/** `TextEncoder`, `TextDecoder` (UTF-8 only), `atob` and `btoa`. */
+import type { Core } from "./parts.ts";
+import { decodeUtf8, encodeUtf8, encodeUtf8Into } from "./utf8.ts";
+
+declare const core: Core;
+const { domException, provide } = core;
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/** Installs `TextEncoder`, `TextDecoder` (UTF-8 only), `atob` and `btoa`. */
-export function installEncoding(): void {
-  install("TextEncoder", TextEncoder);
-  install("TextDecoder", TextDecoder);
-  install("btoa", toBase64);
-  install("atob", fromBase64);
-}
 
 class TextEncoder {
   get encoding(): string {
@@ -18,6 +14,11 @@ class TextEncoder {
 
   encode(text: unknown = ""): Uint8Array {
     return encodeUtf8(`${text}`);
+  }
+
+  encodeInto(text: unknown, target: unknown): { read: number; written: number } {
+    if (!(target instanceof Uint8Array)) throw new TypeError("encodeInto writes to a Uint8Array");
+    return encodeUtf8Into(`${text}`, target);
   }
 }
 
@@ -48,7 +49,8 @@ function toBase64(input: unknown): string {
   let out = "";
   for (let i = 0; i < text.length; i += 3) {
     const [a, b, c] = [text.charCodeAt(i), text.charCodeAt(i + 1), text.charCodeAt(i + 2)];
-    if (a > 255 || b > 255 || c > 255) throw new RangeError("btoa takes characters up to U+00FF");
+    if (a > 255 || b > 255 || c > 255)
+      throw domException("btoa takes characters up to U+00FF", "InvalidCharacterError");
     out += alphabet.charAt(a >> 2) + alphabet.charAt(((a & 3) << 4) | (b >> 4));
     out += i + 1 < text.length ? alphabet.charAt(((b & 15) << 2) | (c >> 6)) : "=";
     out += i + 2 < text.length ? alphabet.charAt(c & 63) : "=";
@@ -60,8 +62,9 @@ function toBase64(input: unknown): string {
 function fromBase64(input: unknown): string {
   let text = `${input}`.replace(/[\t\n\f\r ]/g, "");
   if (text.length % 4 === 0) text = text.replace(/={1,2}$/, "");
-  if (text.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(text))
-    throw new RangeError("atob was given text that is not base64");
+  if (text.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(text)) {
+    throw domException("atob was given text that is not base64", "InvalidCharacterError");
+  }
   let out = "";
   let bits = 0;
   let held = 0;
@@ -74,3 +77,5 @@ function fromBase64(input: unknown): string {
   }
   return out;
 }
+
+provide({ TextEncoder, TextDecoder, atob: fromBase64, btoa: toBase64 });

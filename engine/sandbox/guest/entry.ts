@@ -1,26 +1,31 @@
-import { installAbort } from "./abort.ts";
-import { installClock, seedRandom, setClock } from "./clock.ts";
+import type { StartTerms } from "../protocol.ts";
+import { setChances } from "./chance.ts";
+import { installClock, setClock } from "./clock.ts";
 import { installConsole, logUnheard, setLogBudget } from "./console.ts";
-import { installEncoding } from "./encoding.ts";
-import { installFetch } from "./fetch.ts";
+import { installLazily } from "./globals.ts";
 import { callHost, settleCall } from "./host-calls.ts";
 import { deepFreeze, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
 import { drain, emit, kept, quote } from "./outbox.ts";
+import { loadPart } from "./parts.ts";
 import { fireTimer, installTimers } from "./timers.ts";
 
-type Terms = { mode: "run" | "inspect"; seed: number[]; resultBytes: number; logBytes: number };
+// put around the bundle by child-program.ts: it costs less than an export, which is an object with a getter
+declare const admit: (way: typeof enter) => void;
 
+admit(enter);
 lockdown();
 installClock();
 installConsole();
 installTimers();
-installAbort();
-installEncoding();
-installFetch();
+installLazily(["AbortController", "AbortSignal", "Headers", "Request", "Response", "fetch"], () => loadPart("fetch"));
+installLazily(["TextEncoder", "TextDecoder", "atob", "btoa"], () => loadPart("encoding"));
+installLazily(["URL", "URLSearchParams"], () => loadPart("url"));
+installLazily(["structuredClone", "DOMException"], () => loadPart("structured-clone"));
+installLazily(["crypto"], () => loadPart("crypto"));
 
 /** One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. */
-export function enter(
+function enter(
   what: "start" | "settle" | "fire" | "unheard" | "drain",
   nowMs: number,
   id: number,
@@ -42,8 +47,8 @@ export function enter(
 }
 
 function start(terms: string, input: string, evaluate: () => void): void {
-  const { mode, seed, resultBytes, logBytes }: Terms = kept.parse(terms);
-  seedRandom(seed);
+  const { mode, seed, randomKey, resultBytes, logBytes }: StartTerms = kept.parse(terms);
+  setChances(seed, randomKey);
   setLogBudget(logBytes);
   void run(mode, input, resultBytes, evaluate);
 }
@@ -57,7 +62,7 @@ function fire(id: number): void {
   }
 }
 
-async function run(mode: Terms["mode"], input: string, resultBytes: number, evaluate: () => void): Promise<void> {
+async function run(mode: StartTerms["mode"], input: string, resultBytes: number, evaluate: () => void): Promise<void> {
   let value: unknown;
   const given = argumentsFrom(input);
   try {

@@ -1,20 +1,17 @@
-import { WorkflowAbortSignal } from "./abort.ts";
+/** `fetch`, `Request`, `Response`, `Headers` and what aborts them. Bodies are text; the call itself is the host's. */
+import { AbortController, AbortSignal } from "./abort.ts";
 import { Headers, type HeadersLike } from "./headers.ts";
-import { callHost } from "./host-calls.ts";
-import { install, kept } from "./outbox.ts";
+import type { Core } from "./parts.ts";
+
+declare const core: Core;
+const { callHost, kept, provide } = core;
 
 type RequestInit = { method?: unknown; headers?: HeadersLike; body?: unknown; signal?: unknown };
 type ResponseInit = { status?: number; statusText?: string; headers?: HeadersLike };
 
-let answeredUrl = "";
+const showTag = Object.prototype.toString;
 
-/** Installs `fetch`, `Request`, `Response` and `Headers`. Bodies are text; the call itself is the host's. */
-export function installFetch(): void {
-  install("Headers", Headers);
-  install("Request", Request);
-  install("Response", Response);
-  install("fetch", fetch);
-}
+let answeredUrl = "";
 
 class Body {
   bodyUsed = false;
@@ -63,9 +60,8 @@ class Request extends Body {
     if (this.hasBody && (this.method === "GET" || this.method === "HEAD")) {
       throw new TypeError(`a ${this.method} request has no body`);
     }
-    if (typeof body === "string" && from === undefined && !this.headers.has("content-type")) {
-      this.headers.set("content-type", "text/plain;charset=UTF-8");
-    }
+    const type = from === undefined ? contentTypeOf(body) : undefined;
+    if (type !== undefined && !this.headers.has("content-type")) this.headers.set("content-type", type);
   }
 
   clone(): Request {
@@ -120,7 +116,7 @@ async function fetch(input: unknown, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
   const { signal } = request;
   const calling = () => callHost("fetch", toCall(request));
-  if (!(signal instanceof WorkflowAbortSignal)) return responseFrom(await calling());
+  if (!(signal instanceof AbortSignal)) return responseFrom(await calling());
   signal.throwIfAborted();
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
@@ -144,6 +140,14 @@ function responseFrom(answer: unknown): Response {
   );
 }
 
+/** https://fetch.spec.whatwg.org/#concept-bodyinit-extract */
+function contentTypeOf(body: unknown): string | undefined {
+  if (typeof body === "string") return "text/plain;charset=UTF-8";
+  return showTag.call(body) === "[object URLSearchParams]"
+    ? "application/x-www-form-urlencoded;charset=UTF-8"
+    : undefined;
+}
+
 function bodyText(body: unknown): string {
   if (body === undefined || body === null) return "";
   if (typeof body === "object" && (body instanceof ArrayBuffer || ArrayBuffer.isView(body))) {
@@ -151,3 +155,5 @@ function bodyText(body: unknown): string {
   }
   return `${body}`;
 }
+
+provide({ AbortController, AbortSignal, Headers, Request, Response, fetch });

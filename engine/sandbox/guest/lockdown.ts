@@ -1,3 +1,5 @@
+import { kept } from "./outbox.ts";
+
 /** Globals that a workflow does not have: code from text, threads, collection hooks, and a clock that moves. */
 const absent = [
   "eval",
@@ -15,8 +17,8 @@ const absentFromBuffers = ["resize", "transfer", "transferToFixedLength", "trans
 
 /** Takes away what a workflow must not have. Runs first, before any code of the author. */
 export function lockdown(): void {
-  for (const name of absent) Reflect.deleteProperty(globalThis, name);
-  for (const name of absentFromBuffers) Reflect.deleteProperty(ArrayBuffer.prototype, name);
+  for (const name of absent) kept.remove(globalThis, name);
+  for (const name of absentFromBuffers) kept.remove(ArrayBuffer.prototype, name);
   closeFunctionConstructors();
 }
 
@@ -25,12 +27,14 @@ function closeFunctionConstructors(): void {
   const closed = function closed(): never {
     throw new EvalError("Code generation from strings is not available in a workflow");
   };
-  Object.defineProperty(closed, "name", { value: "Function" });
+  kept.define(closed, "name", { value: "Function" });
+  const locked: PropertyDescriptor = { value: closed, writable: false, configurable: false };
   const kinds = [function plain() {}, async function later() {}, function* each() {}, async function* eachLater() {}];
   for (const kind of kinds) {
     const prototype: object = Object.getPrototypeOf(kind);
-    Object.defineProperty(prototype, "constructor", { value: closed, writable: false, configurable: false });
+    // it tells by its answer only: a realm whose constructors stay open must not be used
+    if (!kept.define(prototype, "constructor", locked)) throw new Error("a function constructor cannot be closed");
   }
-  Object.defineProperty(closed, "prototype", { value: Function.prototype, writable: false });
-  Object.defineProperty(globalThis, "Function", { value: closed, writable: true, configurable: true });
+  kept.define(closed, "prototype", { value: Function.prototype, writable: false });
+  kept.define(globalThis, "Function", { value: closed, writable: true, configurable: true });
 }

@@ -1,5 +1,5 @@
 const { parse, stringify } = JSON;
-const { max, min, floor } = Math;
+const { max, min } = Math;
 
 /** The intrinsics that the prelude needs, kept before the author's code can change them. */
 export const kept = {
@@ -7,11 +7,12 @@ export const kept = {
   stringify,
   max,
   min,
-  floor,
   freeze: Object.freeze,
   isFinite: Number.isFinite,
   keys: Object.keys,
-  define: Object.defineProperty,
+  /** It tells whether it could, and does not throw when it could not: an author may freeze the global object. */
+  define: Reflect.defineProperty,
+  remove: Reflect.deleteProperty,
 };
 
 let records = "";
@@ -36,9 +37,4 @@ export function drain(): string {
 /** JSON text of a string. */
 export function quote(text: string): string {
   return stringify(text);
-}
-
-/** Puts `value` on the global object, as the platform's own globals are. */
-export function install(name: string, value: unknown): void {
-  kept.define(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 }

@@ -1,4 +1,5 @@
-import { emit, install, kept } from "./outbox.ts";
+import { install } from "./globals.ts";
+import { emit, kept } from "./outbox.ts";
 
 type Timer = { callback: (...args: unknown[]) => unknown; args: unknown[]; everyMs: number | undefined };
 

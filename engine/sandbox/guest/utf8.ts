@@ -1,9 +1,16 @@
 /** UTF-8 of a string; lone surrogates become U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length * 3);
+  return bytes.slice(0, encodeUtf8Into(text, bytes).written);
+}
+
+/** Writes as much of the UTF-8 as fits in whole characters. `read` counts the string's UTF-16 units, `written` bytes. */
+export function encodeUtf8Into(text: string, bytes: Uint8Array): { read: number; written: number } {
   let at = 0;
-  for (let i = 0; i < text.length; i += 1) {
+  let i = 0;
+  for (; i < text.length; i += 1) {
     let point = text.codePointAt(i) ?? 0;
+    if (at + bytesOf(point) > bytes.length) break;
     if (point > 0xff_ff) i += 1;
     if (point >= 0xd8_00 && point <= 0xdf_ff) point = 0xff_fd;
     if (point < 0x80) bytes[at++] = point;
@@ -20,7 +27,13 @@ export function encodeUtf8(text: string): Uint8Array {
       bytes[at++] = 0x80 | (point & 63);
     }
   }
-  return bytes.slice(0, at);
+  return { read: i, written: at };
+}
+
+function bytesOf(point: number): number {
+  if (point < 0x80) return 1;
+  if (point < 0x8_00) return 2;
+  return point < 0x1_00_00 ? 3 : 4;
 }
 
 /** The UTF-8 decoder of https://encoding.spec.whatwg.org/#utf-8-decoder. Throws a TypeError on bad bytes if `fatal`. */
