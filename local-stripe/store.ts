@@ -35,7 +35,8 @@ export interface Store {
 
 /** Opens the store in a SQLite file, or in memory without one. */
 export function openStore(file = ":memory:"): Store {
-  const database = new DatabaseSync(file);
+  // several development servers may share a file, and start at once
+  const database = new DatabaseSync(file, { timeout: 5000 });
   database.exec(tables);
   return { ...objectStore(database), ...answerStore(database), close: () => database.close() };
 }
