@@ -16,8 +16,8 @@ interface Console {
 /** Goes into the redemption's event. */
 declare var console: Console;
 
-declare function setTimeout<A extends unknown[]>(callback: (...args: A) => unknown, ms?: number, ...args: A): number;
-declare function setInterval<A extends unknown[]>(callback: (...args: A) => unknown, ms?: number, ...args: A): number;
+declare function setTimeout(callback: (...args: any[]) => unknown, ms?: number, ...args: unknown[]): number;
+declare function setInterval(callback: (...args: any[]) => unknown, ms?: number, ...args: unknown[]): number;
 declare function clearTimeout(id: number | undefined): void;
 declare function clearInterval(id: number | undefined): void;
 declare function queueMicrotask(callback: () => unknown): void;
