@@ -132,7 +132,26 @@ export const redemptions = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.environmentId, t.offeringId, t.identityKey] }),
-    index("redemptions_by_offer").on(t.environmentId, t.offerId, t.identityKey),
+    // counting the places of a customer or of an offer reads these alone
+    index("redemptions_by_customer").on(
+      t.environmentId,
+      t.offerId,
+      t.identityKey,
+      t.status,
+      t.outcome,
+      t.leaseUntil,
+      t.offeringId,
+    ),
+    index("redemptions_by_place").on(
+      t.environmentId,
+      t.offerId,
+      t.status,
+      t.outcome,
+      t.leaseUntil,
+      t.expiresAt,
+      t.offeringId,
+      t.identityKey,
+    ),
   ],
 );
 

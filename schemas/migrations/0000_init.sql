@@ -120,7 +120,8 @@ CREATE TABLE `redemptions` (
 	PRIMARY KEY(`environment_id`, `offering_id`, `identity_key`)
 );
 --> statement-breakpoint
-CREATE INDEX `redemptions_by_offer` ON `redemptions` (`environment_id`,`offer_id`,`identity_key`);--> statement-breakpoint
+CREATE INDEX `redemptions_by_customer` ON `redemptions` (`environment_id`,`offer_id`,`identity_key`,`status`,`outcome`,`lease_until`,`offering_id`);--> statement-breakpoint
+CREATE INDEX `redemptions_by_place` ON `redemptions` (`environment_id`,`offer_id`,`status`,`outcome`,`lease_until`,`expires_at`,`offering_id`,`identity_key`);--> statement-breakpoint
 CREATE TABLE `server_facts` (
 	`name` text PRIMARY KEY NOT NULL,
 	`value` text NOT NULL
