@@ -16,7 +16,9 @@ interface Console {
 /** Goes into the redemption's event. */
 declare var console: Console;
 
+// biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
 declare function setTimeout(callback: (...args: any[]) => unknown, ms?: number, ...args: unknown[]): number;
+// biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
 declare function setInterval(callback: (...args: any[]) => unknown, ms?: number, ...args: unknown[]): number;
 declare function clearTimeout(id: number | undefined): void;
 declare function clearInterval(id: number | undefined): void;

@@ -1,14 +1,10 @@
-import type { JsonObject } from "../schemas/json.ts";
 import { events } from "../schemas/tables.ts";
-import type { WorkflowResult } from "../schemas/workflow.ts";
 import type { AdmittedRedemption } from "./admission.ts";
 import { sessionStatus, sessionsOf } from "./checkout.ts";
 import {
   type Claim,
   type ClaimDecision,
   claimRedemption,
-  lapsedHolders,
-  postponeHolder,
   type RecordedAnswer,
   type RedemptionKey,
   recordOutcome,
@@ -18,11 +14,12 @@ import type { CompiledMethod } from "./config/compiled.ts";
 import { visitorContext } from "./context.ts";
 import { sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
-import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
 import { redemptionEvent } from "./event-data.ts";
 import { newEventId } from "./event-id.ts";
 import { identityKey } from "./identity.ts";
+import { freePlaces } from "./places.ts";
+import { answerOf } from "./redemption-answer.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
 
 /** How much longer than the workflow's wall time a claim is held: for queueing and for writing the answer. */
@@ -203,39 +200,6 @@ async function standingAnswer(
   return answer;
 }
 
-/** Asks Stripe about sessions whose time is over. True when one of them gave its place back. Buyers who race ask once. */
-function freePlaces(engine: Engine, { caller, currentOffer }: AdmittedRedemption): Promise<boolean> {
-  const key = `${caller.environment.id} ${currentOffer.id}`;
-  const first = engine.placesAskedFor.get(key);
-  if (first !== undefined) return first;
-  const asked = askForPlaces(engine, caller.environment, currentOffer.id).finally(() =>
-    engine.placesAskedFor.delete(key),
-  );
-  engine.placesAskedFor.set(key, asked);
-  return asked;
-}
-
-const mostRounds = 5;
-
-/** A round at a time, until one gives a place back, nobody is left to ask for, or Stripe tells nothing. */
-async function askForPlaces(engine: Engine, environment: Environment, offerId: string): Promise<boolean> {
-  for (let round = 0; round < mostRounds; round++) {
-    const holders = await lapsedHolders(engine.storage.db, environment.id, offerId, engine.now());
-    if (holders.length === 0) return false;
-    const statuses = await Promise.all(holders.map((holder) => sessionStatus(engine, environment, holder)));
-    await engine.storage.write(async (tx) => {
-      for (const [i, holder] of holders.entries()) {
-        const status = statuses[i];
-        if (status === "complete" || status === "expired") await recordOutcome(tx, holder, status);
-        else await postponeHolder(tx, holder, engine.now());
-      }
-    });
-    if (statuses.includes("expired")) return true;
-    if (statuses.every((status) => status === "unknown")) return false;
-  }
-  return false;
-}
-
 function limitReached(limit: "total" | "perCustomer", name: string): ScripError {
   const whose = limit === "total" ? "is sold out" : "has been redeemed as often as one customer may";
   return new ScripError("limit_reached", `The offer "${name}" ${whose}`);
@@ -244,31 +208,4 @@ function limitReached(limit: "total" | "perCustomer", name: string): ScripError 
 async function idempotencyKey({ environmentId, offeringId, identityKey, attempt }: Claim): Promise<string> {
   const digest = await sha256Hex(JSON.stringify([environmentId, offeringId, identityKey]));
   return `scrip-${digest.slice(0, 32)}-${attempt}`;
-}
-
-/** The HTTP answer of a run (MonetizationOS offer redemption; 531 for a workflow that broke). */
-function answerOf({ identity }: AdmittedRedemption, { verdict }: WorkflowRun, eventId: string): RecordedAnswer {
-  if (verdict.kind !== "result") {
-    const body = { status: "error", statusCode: 531, message: "Workflow error", code: "workflow_error", eventId };
-    return { status: 531, body };
-  }
-  const { result } = verdict;
-  const action = actionOf(result);
-  if (result.success) {
-    const status = result.statusCode ?? 200;
-    const message: JsonObject = result.message === undefined ? {} : { message: result.message };
-    return {
-      status,
-      body: { status: "success", statusCode: status, eventId, identity: { ...identity }, ...message, action },
-    };
-  }
-  const status = result.statusCode ?? 400;
-  const named = result.action !== undefined || result.properties !== undefined;
-  const message = result.message ?? "The redemption was refused";
-  const body = { status: "error", statusCode: status, message, code: "redemption_refused", eventId };
-  return { status, body: named ? { ...body, action } : body };
-}
-
-function actionOf({ url, properties = {} }: WorkflowResult): JsonObject {
-  return url === undefined ? { type: "custom", properties } : { type: "navigate", properties, url };
 }

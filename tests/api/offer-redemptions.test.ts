@@ -1,3 +1,4 @@
+// Past 250 lines: one route, its answers, refusals and security.
 import * as v from "valibot";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { OfferRedemption } from "../../schemas/decision.ts";

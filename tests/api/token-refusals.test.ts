@@ -1,3 +1,4 @@
+// Past 250 lines: a table of tokens and the world that refuses them.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { applyConfig } from "../../engine/config/apply.ts";
 import { createEnvironment } from "../../engine/create-environment.ts";

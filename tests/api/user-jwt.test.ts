@@ -1,3 +1,4 @@
+// Past 250 lines: a table of JWTs and the world that verifies them.
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { applyConfig } from "../../engine/config/apply.ts";

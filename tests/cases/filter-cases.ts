@@ -1,3 +1,4 @@
+// Past 250 lines: a table, one row a case.
 import type { OfferFilter } from "../../schemas/decision.ts";
 
 /** The filters of the offers that the cases are about, by the offer's slug. */

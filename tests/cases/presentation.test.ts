@@ -1,3 +1,4 @@
+// Past 250 lines: one world shared by every way of showing an offer.
 import Mustache from "mustache";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { partsOf } from "../api/offer-tokens.ts";

@@ -1,3 +1,4 @@
+// Past 250 lines: one contract, which every sandbox passes whole; its families stand one after another.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

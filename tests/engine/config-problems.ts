@@ -1,3 +1,4 @@
+// Past 250 lines: a table, one row a problem.
 import { richConfig } from "./rich-config.ts";
 
 /** What is wrong, the document, and the path and words of every problem that must be told. */

@@ -1,3 +1,4 @@
+// Past 250 lines: one world shared by everything that a document goes through, from validation to rollback.
 import { and, eq } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createEnvironment } from "../../engine/create-environment.ts";

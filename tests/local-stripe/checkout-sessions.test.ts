@@ -1,3 +1,4 @@
+// Past 250 lines: one resource, from creation to expiry.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { catalogue, openStripe, payment, submit, subscription } from "./fixture.ts";
 

@@ -1,3 +1,4 @@
+// Past 250 lines: a table, one row a refusal.
 import type { Stripe } from "stripe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStripe, payment, refusal, send, subscription } from "./fixture.ts";
