@@ -15,7 +15,9 @@ const seconds = Number(process.argv[3] ?? 5);
 const contestants = [
   { name: "Hono + one jose HS256", file: "servers/bare.ts", args: [] },
   { name: "decision, anonymous", file: "servers/scrip.ts", args: ["anonymous"] },
-  { name: "decision, known user", file: "servers/scrip.ts", args: ["user"] },
+  { name: "decision, known user", file: "servers/scrip.ts", args: [] },
+  { name: "… that records no event (dry run)", file: "servers/scrip.ts", args: ["dry"] },
+  { name: "… that asks the database about everybody", file: "servers/scrip.ts", args: ["ask-all"] },
 ];
 
 const Ready = v.object({ url: v.string(), body: v.unknown(), headers: v.record(v.string(), v.string()) });

@@ -1,16 +1,22 @@
 import { serve } from "@hono/node-server";
 import { createWorld } from "../../tests/fakes/world.ts";
 
-/** Decisions with one offer, as a site asks for them: a real database in a file, events written. */
-const anonymous = process.argv[2] === "anonymous";
+/**
+ * Decisions with one offer, as a site asks for them: a real database in a file, events written. Arguments switch one
+ * thing: `anonymous`; `dry`, no events; `ask-all`, the database is asked about every known user.
+ */
+const switches = process.argv.slice(2);
 const world = await createWorld();
 world.clock.set(Date.now());
-await world.engine.holders.refresh();
+if (!switches.includes("ask-all")) await world.engine.holders.refresh();
 const server = serve({ fetch: world.app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) => {
+  const anonymous = switches.includes("anonymous");
   const identity = anonymous ? { anonymousIdentifier: "anon_1" } : { userIdentifier: "buyer@example.com" };
   const headers = { authorization: `Bearer ${world.secretKey}` };
   const url = `http://127.0.0.1:${port}/api/v1/surface-decisions`;
-  console.log(JSON.stringify({ url, body: { surfaceSlug: "web", identity }, headers }));
+  console.log(
+    JSON.stringify({ url, body: { surfaceSlug: "web", identity, dryRun: switches.includes("dry") }, headers }),
+  );
 });
 process.on("SIGTERM", () => {
   server.close(() => world.close().then(() => process.exit(0)));
