@@ -1,3 +1,5 @@
 import { defineConfig } from "drizzle-kit";
 
-export default defineConfig({ dialect: "sqlite", schema: "./schemas/tables.ts", out: "./schemas/migrations" });
+const schema = ["./schemas/tables.ts", "./schemas/sales-tables.ts", "./schemas/webhook-tables.ts"];
+
+export default defineConfig({ dialect: "sqlite", schema, out: "./schemas/migrations" });

@@ -26,9 +26,9 @@ export type RunningServer = { url: string; engine: Engine; greeting: string[]; s
 export async function startServer(settings: Settings): Promise<RunningServer> {
   const logger = pino({ level: settings.logLevel });
   await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
-  const url = settings.publicUrl ?? localUrl(settings);
+  const url = (settings.publicUrl ?? localUrl(settings)).replace(/\/+$/, "");
   const stripeEndpoint = settings.stripeSecretKey === null && !settings.production ? localStripeAt(settings) : null;
-  const engine = await openEngine(settings, logger, stripeEndpoint);
+  const engine = await openEngine(settings, logger, { url, stripeEndpoint });
   if (settings.adminToken !== null) {
     await replaceAdminToken(engine, settings.adminToken, { label: "SCRIP_ADMIN_TOKEN", role: "publisher" });
   }
@@ -100,7 +100,11 @@ function localUrl({ host, port }: Settings): string {
   return `http://${reached}:${port}`;
 }
 
-async function openEngine(settings: Settings, logger: Logger, stripeEndpoint: StripeEndpoint | null): Promise<Engine> {
+async function openEngine(
+  settings: Settings,
+  logger: Logger,
+  { url, stripeEndpoint }: { url: string; stripeEndpoint: StripeEndpoint | null },
+): Promise<Engine> {
   const file = resolve(settings.dataDir, "scrip.db");
   // made here so that nobody else can read it; the files beside it take after it
   if (settings.databaseUrl === null) await (await open(file, "a", 0o600)).close();
@@ -124,6 +128,7 @@ async function openEngine(settings: Settings, logger: Logger, stripeEndpoint: St
     fetch,
     publicFetch: createPublicFetch(),
     now: Date.now,
+    publicUrl: url,
     ...(stripeEndpoint === null ? {} : { stripeEndpoint }),
     onFault: (fault, what) => logger.error({ err: fault }, what),
   });

@@ -1,7 +1,7 @@
 import { and, eq } from "drizzle-orm";
 import * as v from "valibot";
 import { JsonObject } from "../schemas/json.ts";
-import { purchases } from "../schemas/tables.ts";
+import { purchases } from "../schemas/sales-tables.ts";
 import type { AttemptKey, Claim } from "./claims.ts";
 import { randomText } from "./digest.ts";
 import type { Engine } from "./engine.ts";

@@ -20,6 +20,8 @@ export type EngineParts = {
   publicFetch: typeof fetch;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Where this server is reached from outside, without a slash at its end: `https://offers.example.com`. */
+  publicUrl: string;
   /** Where Stripe is; the real one when left out. */
   stripeEndpoint?: StripeEndpoint;
   /** Told of failures that no caller is waiting for. */

@@ -1,5 +1,5 @@
 import { and, eq } from "drizzle-orm";
-import { entitlements } from "../schemas/tables.ts";
+import { entitlements } from "../schemas/sales-tables.ts";
 import type { Storage } from "./storage.ts";
 
 /** What an identity holds at one moment: ids of products and of the plans that gave them. */

@@ -1,5 +1,5 @@
 import { asc, gt, sql } from "drizzle-orm";
-import { entitlements } from "../schemas/tables.ts";
+import { entitlements } from "../schemas/sales-tables.ts";
 import type { Storage } from "./storage.ts";
 
 /**

@@ -20,7 +20,8 @@ export const HttpContext = notList(
   ),
 );
 
-const surroundings = {
+/** What may be told of the visitor beside the identity. */
+export const surroundings = {
   http: v.optional(HttpContext),
   cloudflare: v.optional(v.objectWithRest({ cf: v.optional(JsonObject) }, Json)),
   fastly: v.optional(JsonObject),

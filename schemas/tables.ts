@@ -90,7 +90,20 @@ export const stripeAccounts = sqliteTable(
     secretKeySealed: text("secret_key_sealed").notNull(),
     createdAt: integer("created_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.environmentId, t.accountId] })],
+  (t) => [primaryKey({ columns: [t.environmentId, t.accountId] }), index("stripe_accounts_by_account").on(t.accountId)],
+);
+
+/** Secrets that sign the webhooks of an account. Several count at once while one is being replaced. */
+export const stripeWebhookSecrets = sqliteTable(
+  "stripe_webhook_secrets",
+  {
+    id: text().primaryKey(),
+    environmentId: text("environment_id").notNull(),
+    accountId: text("account_id").notNull(),
+    secretSealed: text("secret_sealed").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [index("stripe_webhook_secrets_by_account").on(t.environmentId, t.accountId)],
 );
 
 /** Write-only values that workflows read in `env`. */
@@ -155,46 +168,6 @@ export const redemptions = sqliteTable(
   ],
 );
 
-/** A Checkout Session that a redemption created. Written before the workflow learns of the session. */
-export const purchases = sqliteTable(
-  "purchases",
-  {
-    id: text().primaryKey(),
-    environmentId: text("environment_id").notNull(),
-    offeringId: text("offering_id").notNull(),
-    identityKey: text("identity_key").notNull(),
-    attempt: integer().notNull(),
-    offerId: text("offer_id").notNull(),
-    planId: text("plan_id"),
-    offerVersion: integer("offer_version").notNull(),
-    accountId: text("account_id").notNull(),
-    sessionId: text("session_id").notNull(),
-    sessionExpiresAt: integer("session_expires_at"),
-    status: text({ enum: ["pending", "completed", "failed", "expired", "refunded", "disputed"] }).notNull(),
-    createdAt: integer("created_at").notNull(),
-  },
-  (t) => [
-    uniqueIndex("purchases_by_session").on(t.environmentId, t.accountId, t.sessionId),
-    index("purchases_by_redemption").on(t.environmentId, t.offeringId, t.identityKey),
-  ],
-);
-
-/** Access to one product. Active while started, not ended and not revoked. */
-export const entitlements = sqliteTable(
-  "entitlements",
-  {
-    id: text().primaryKey(),
-    environmentId: text("environment_id").notNull(),
-    identifier: text().notNull(),
-    productId: text("product_id").notNull(),
-    planId: text("plan_id"),
-    startedAt: integer("started_at").notNull(),
-    endedAt: integer("ended_at"),
-    revokedAt: integer("revoked_at"),
-  },
-  (t) => [index("entitlements_by_identifier").on(t.environmentId, t.identifier)],
-);
-
 /**
  * What happened: decisions, redemptions, tries. The details (JSON text: request, answer, run, timings, secrets masked)
  * stand in `data`, or for events that were written in bulk in the batch that `batchId` names.
@@ -219,4 +192,17 @@ export const events = sqliteTable(
 export const eventBatches = sqliteTable("event_batches", {
   id: integer().primaryKey({ autoIncrement: true }),
   data: blob({ mode: "buffer" }).notNull(),
+});
+
+/**
+ * Work that happens by the clock. One process at a time has the lease of a task; `outcome` is what its latest run did
+ * (JSON), or how it failed.
+ */
+export const tasks = sqliteTable("tasks", {
+  name: text().primaryKey(),
+  claimId: text("claim_id").notNull(),
+  leaseUntil: integer("lease_until").notNull(),
+  startedAt: integer("started_at").notNull(),
+  finishedAt: integer("finished_at"),
+  outcome: text({ mode: "json" }).$type<JsonObject>(),
 });

@@ -2,7 +2,8 @@ import { expect } from "vitest";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
 import type { Sandbox } from "../../engine/sandbox.ts";
 import type { ErrorCode } from "../../schemas/error-codes.ts";
-import { entitlements, entityIds, environmentVersions, events, purchases, redemptions } from "../../schemas/tables.ts";
+import { entitlements, purchases } from "../../schemas/sales-tables.ts";
+import { entityIds, environmentVersions, events, redemptions } from "../../schemas/tables.ts";
 import { type Answer, ask } from "../fakes/requests.ts";
 import type { World } from "../fakes/world.ts";
 

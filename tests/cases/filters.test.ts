@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createEnvironment } from "../../engine/create-environment.ts";
-import { entitlements } from "../../schemas/tables.ts";
+import { entitlements } from "../../schemas/sales-tables.ts";
 import { expectRefusal } from "../api/answers.ts";
 import { ask, decideFor } from "../fakes/requests.ts";
 import { method } from "../fakes/sample-config.ts";
@@ -174,7 +174,13 @@ async function insertHoldings(): Promise<void> {
     return id;
   };
   const digital = idOf(environment?.compiled.productIds, "digital");
-  const elsewhere = { environmentId: "env_other", identifier: "elsewhere", productId: digital, startedAt: 0 };
+  const elsewhere = {
+    environmentId: "env_other",
+    identifier: "elsewhere",
+    productId: digital,
+    startedAt: 0,
+    createdAt: 0,
+  };
   await engine.storage.db.insert(entitlements).values([
     ...holdings.map(({ who, product, plan, starts, ends, revoked }, i) => ({
       id: `ent_${i}`,
@@ -185,8 +191,10 @@ async function insertHoldings(): Promise<void> {
       startedAt: noon + starts,
       endedAt: ends === undefined ? null : noon + ends,
       revokedAt: revoked === true ? noon - 1 : null,
+      cause: `manual:${i}`,
+      createdAt: noon,
     })),
-    { id: "ent_elsewhere", ...elsewhere },
+    { id: "ent_elsewhere", cause: "manual:elsewhere", ...elsewhere },
   ]);
 }
 

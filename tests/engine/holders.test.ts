@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { entitlements } from "../../schemas/tables.ts";
+import { entitlements } from "../../schemas/sales-tables.ts";
 import { decideFor } from "../fakes/requests.ts";
 import { createWorld, type World } from "../fakes/world.ts";
 
@@ -10,7 +10,8 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 async function grant(identifier: string, environmentId = world.environmentId): Promise<void> {
-  const row = { id: crypto.randomUUID(), environmentId, identifier, productId: "prod_1", startedAt: 0 };
+  const id = crypto.randomUUID();
+  const row = { id, environmentId, identifier, productId: "prod_1", cause: `manual:${id}`, startedAt: 0, createdAt: 0 };
   await world.engine.storage.write(async (tx) => tx.insert(entitlements).values(row));
 }
 
@@ -47,7 +48,9 @@ test("more entitlements than one page are all read", async () => {
     environmentId: world.environmentId,
     identifier: `member-${i}`,
     productId: "prod_1",
+    cause: `manual:${i}`,
     startedAt: 0,
+    createdAt: 0,
   }));
   for (let i = 0; i < rows.length; i += 1000) {
     await world.engine.storage.write(async (tx) => tx.insert(entitlements).values(rows.slice(i, i + 1000)));

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { purchases, redemptions } from "../../schemas/tables.ts";
+import { purchases } from "../../schemas/sales-tables.ts";
+import { redemptions } from "../../schemas/tables.ts";
 import { decideFor, redeemAs } from "../fakes/requests.ts";
 import { createWorld, type World, type WorldOptions } from "../fakes/world.ts";
 

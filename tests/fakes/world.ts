@@ -68,6 +68,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     fetch: stripe.fetch,
     publicFetch: options.publicFetch ?? refusingFetch,
     now: clock.now,
+    publicUrl: "https://scrip.test",
     stripeEndpoint: { protocol: "http", host: "stripe.test", port: 80 },
     onFault: (fault, what) => faults.push(`${what}: ${fault instanceof Error ? fault.message : fault}`),
   });

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { createStripeClients } from "../../engine/stripe.ts";
-import { entitlements, purchases, redemptions } from "../../schemas/tables.ts";
+import { entitlements, purchases } from "../../schemas/sales-tables.ts";
+import { redemptions } from "../../schemas/tables.ts";
 import { ask, decideFor, redeemAs } from "../fakes/requests.ts";
 import { method, type sampleConfig } from "../fakes/sample-config.ts";
 import { createWorld, type World } from "../fakes/world.ts";
@@ -217,7 +218,9 @@ test("an offer that is not for holders of a product is not sold to one who was s
     environmentId: "env_preview",
     identifier: "holder@example.com",
     productId: product,
+    cause: "manual:1",
     startedAt: 0,
+    createdAt: 0,
   });
   const token = await tokenFor(world, { anonymousIdentifier: "visitor" });
   const holder = await redeemAs(world, person("holder"), token);
