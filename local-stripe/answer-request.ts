@@ -1,9 +1,11 @@
 import type { Context as HonoContext } from "hono";
-import { Stripe } from "stripe";
 import { authenticate } from "./auth.ts";
 import type { Context } from "./context.ts";
+import { cutConnection } from "./cut-connection.ts";
+import { applyDue } from "./due.ts";
 import type { Endpoint, Prepared } from "./endpoint.ts";
 import { errorJson, invalid, StripeRefusal } from "./errors.ts";
+import { apiVersion } from "./events.ts";
 import { expand } from "./expand.ts";
 import { canonicalForm, parseForm } from "./form.ts";
 import { claim, type InFlight } from "./idempotency.ts";
@@ -15,23 +17,28 @@ export interface Counter {
   context: Context;
   secretKeys: readonly string[];
   inFlight: InFlight;
-  /** Awaited before a request takes effect: where tests hold one in flight, and where faults will come from. */
+  /** Awaited before a request takes effect: where tests hold one in flight. */
   beforeAnswer: (request: { method: string; path: string }) => void | Promise<void>;
 }
 
-/** The API version of the installed stripe-node, and so of every answer. */
-export const apiVersion: string = Stripe.API_VERSION;
-
 /**
- * Answers one API request: key, form, idempotency, parameters, then the endpoint's work and the saved answer in one
- * transaction. Refusals become Stripe's error object; anything else that is thrown goes on.
+ * Answers one API request: key, form, idempotency, parameters, what the clock has made due, then the endpoint's work
+ * and the saved answer in one transaction. Refusals become Stripe's error object; anything else that is thrown goes on.
  */
 export async function answerRequest(counter: Counter, endpoint: Endpoint, c: HonoContext): Promise<Response> {
   const requestId = newId("req", 14);
   try {
     authenticate(c.req.header("authorization"), counter.secretKeys);
     const encoded = await encodedParams(c);
-    return await answerOnce(counter, endpoint, c, { requestId, encoded });
+    const fate = counter.context.chaos.apiFate();
+    if (fate === "dropBeforeWork") {
+      return cutConnection(c);
+    }
+    if (fate === "error429" || fate === "error500") {
+      throw faults[fate];
+    }
+    const answer = await answerOnce(counter, endpoint, c, { requestId, encoded });
+    return fate === "timeoutAfterWork" ? cutConnection(c) : answer;
   } catch (error) {
     if (error instanceof StripeRefusal) {
       return respond(c, { status: error.status, body: JSON.stringify(errorJson(error)), requestId });
@@ -60,10 +67,24 @@ export function respond(
     headers.set("idempotent-replayed", "true");
   }
   if (status >= 400) {
-    headers.set("stripe-should-retry", String(status === 409));
+    headers.set("stripe-should-retry", String(status === 409 || status >= 500));
   }
   return new Response(body, { status, headers });
 }
+
+/** Faults on demand, in Stripe's words ("Rate limits", "Errors"). */
+const faults = {
+  error429: new StripeRefusal(429, {
+    type: "invalid_request_error",
+    code: "rate_limit",
+    message: "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.",
+  }),
+  error500: new StripeRefusal(500, {
+    type: "api_error",
+    message:
+      "An unknown error occurred. If you have any questions, we can help at https://support.stripe.com/. (A fault on demand: nothing was done, and no answer is kept.)",
+  }),
+};
 
 interface Asked {
   requestId: string;
@@ -71,7 +92,7 @@ interface Asked {
 }
 
 async function encodedParams(c: HonoContext): Promise<string> {
-  if (c.req.method === "GET") {
+  if (c.req.method !== "POST") {
     return new URL(c.req.url).search.slice(1);
   }
   const text = await c.req.text();
@@ -115,6 +136,8 @@ function perform(
   saveAs?: { key: string; method: string; path: string; form: string },
 ): { status: number; body: string } {
   const prepared = endpoint.prepare(parseForm(encoded));
+  applyDue(context);
+  const asking = { ...context, request: { id: requestId, idempotency_key: saveAs?.key ?? null } };
   const save = (answer: { status: number; body: string }) => {
     if (saveAs !== undefined) {
       context.store.saveAnswer({ ...saveAs, ...answer, requestId, created: context.nowSeconds() });
@@ -123,7 +146,7 @@ function perform(
   };
   try {
     return context.store.transaction(() => {
-      const body = JSON.stringify(run(context, prepared, c.req.param("id") ?? ""));
+      const body = JSON.stringify(run(asking, prepared, c.req.param("id") ?? ""));
       return save({ status: 200, body });
     });
   } catch (error) {

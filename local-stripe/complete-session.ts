@@ -1,14 +1,19 @@
+import { sessionAnswer } from "./answers/session.ts";
 import type { Context } from "./context.ts";
+import { emit } from "./events.ts";
 import { newId } from "./ids.ts";
+import type { MethodType } from "./payment-methods.ts";
+import { startPayment } from "./payments.ts";
 import type { Records } from "./records.ts";
-import { currentSession } from "./sessions.ts";
+import { startSubscription } from "./start-subscription.ts";
 
 type SessionRecord = Records["session"];
 
-/** Who paid, as entered on the hosted page. */
+/** Who paid, as entered on the hosted page, and with what; null where no payment was asked for. */
 export interface Buyer {
   email: string;
   name: string | null;
+  method: MethodType | null;
 }
 
 /**
@@ -18,7 +23,7 @@ export interface Buyer {
  */
 export function completeSession(context: Context, id: string, buyer: Buyer): SessionRecord | undefined {
   return context.store.transaction(() => {
-    const session = currentSession(context, id);
+    const session = context.store.get("session", id);
     return session?.status === "open" ? completed(context, session, buyer) : session;
   });
 }
@@ -28,96 +33,79 @@ function completed(context: Context, session: SessionRecord, buyer: Buyer): Sess
   const customer = session.customer ?? newCustomer(context, session, buyer);
   const complete: SessionRecord = {
     ...session,
-    ...made(context, session, customer),
+    ...made(context, session, { ...buyer, customer }),
     status: "complete",
-    payment_status: session.amount_total ? "paid" : "no_payment_required",
+    payment_status: paymentStatus(session, buyer),
     customer,
     customer_details: { email: buyer.email, name: buyer.name ?? session.customer_details?.name ?? null },
   };
   context.store.put("session", complete);
   countRedemptions(context, session);
+  emit(context, "checkout.session.completed", sessionAnswer(context, complete));
   return complete;
 }
 
-function newCustomer(context: Context, session: SessionRecord, buyer: Buyer): string | null {
+function paymentStatus({ amount_total }: SessionRecord, { method }: Buyer): SessionRecord["payment_status"] {
+  if (!amount_total) {
+    return "no_payment_required";
+  }
+  return method === "card" ? "paid" : "unpaid";
+}
+
+function newCustomer(context: Context, session: SessionRecord, { email, name }: Buyer): string | null {
   if (session.mode === "payment" && session.customer_creation !== "always") {
     return null;
   }
   const id = newId("cus", 14);
   const created = context.nowSeconds();
-  context.store.put("customer", { id, created, metadata: {}, ...buyer, phone: null, description: null });
+  context.store.put("customer", {
+    id,
+    created,
+    metadata: {},
+    email,
+    name,
+    phone: null,
+    description: null,
+    failing: false,
+  });
   return id;
 }
 
-function made(context: Context, session: SessionRecord, customer: string | null): Partial<SessionRecord> {
-  const { metadata, description, receipt_email, statement_descriptor } = session.made;
-  const common = { created: context.nowSeconds(), metadata, description, customer };
+type Payer = Buyer & { customer: string | null };
+
+function made(context: Context, session: SessionRecord, payer: Payer): Partial<SessionRecord> {
+  const { customer, method } = payer;
+  const { metadata, description } = session.made;
   if (session.mode === "setup") {
     const id = newId("seti");
-    context.store.put("setup_intent", { ...common, id, status: "succeeded" });
+    const created = context.nowSeconds();
+    context.store.put("setup_intent", { id, created, metadata, description, customer, status: "succeeded" });
     return { setup_intent: id };
   }
   if (session.mode === "subscription") {
-    return { subscription: customer === null ? null : newSubscription(context, session, customer) };
+    if (customer === null) {
+      return {};
+    }
+    const { subscription, invoice } = startSubscription(context, session, { customer, method });
+    return { subscription: subscription.id, invoice: invoice.id };
   }
-  const amount = session.amount_total ?? 0;
-  if (amount === 0 || session.currency === null) {
-    return {};
-  }
-  const id = newId("pi");
-  const { currency } = session;
-  context.store.put("payment_intent", {
-    ...common,
-    id,
-    amount,
-    currency,
+  return session.amount_total ? { payment_intent: newPayment(context, session, payer) } : {};
+}
+
+function newPayment(context: Context, session: SessionRecord, { customer, method, email, name }: Payer): string {
+  const { metadata, description, receipt_email, statement_descriptor } = session.made;
+  const payment = {
+    amount: session.amount_total ?? 0,
+    billing: { email, name },
+    currency: session.currency ?? "",
+    customer,
+    description,
+    metadata,
+    method,
     receipt_email,
     statement_descriptor,
-    status: "succeeded",
-  });
-  return { payment_intent: id };
-}
-
-function newSubscription(context: Context, session: SessionRecord, customer: string): string {
-  const now = context.nowSeconds();
-  const { trial_end, trial_period_days: days, metadata, description } = session.made;
-  const trialEnd = trial_end ?? (days === null ? null : now + days * 86_400);
-  const recurring = session.line_items.flatMap(({ price, quantity }) => {
-    const rhythm = context.store.get("price", price)?.recurring;
-    return rhythm ? [{ price, quantity, rhythm }] : [];
-  });
-  const rhythm = recurring[0]?.rhythm ?? { interval: "month" as const, interval_count: 1 };
-  const id = newId("sub");
-  context.store.put("subscription", {
-    id,
-    created: now,
-    metadata,
-    description,
-    customer,
-    currency: session.currency ?? "",
-    status: trialEnd === null ? "active" : "trialing",
-    current_period_end: trialEnd ?? periodEnd(now, rhythm),
-    trial_start: trialEnd === null ? null : now,
-    trial_end: trialEnd,
-    items: recurring.map(({ price, quantity }) => ({ id: newId("si", 14), price, quantity })),
-  });
-  return id;
-}
-
-type Rhythm = NonNullable<Records["price"]["recurring"]>;
-
-/** One billing period later by the calendar, UTC; a day that month lacks becomes its last. */
-function periodEnd(fromSeconds: number, { interval, interval_count: count }: Rhythm): number {
-  if (interval === "day" || interval === "week") {
-    return fromSeconds + count * (interval === "day" ? 1 : 7) * 86_400;
-  }
-  const start = new Date(fromSeconds * 1000);
-  const end = new Date(start);
-  end.setUTCDate(1);
-  end.setUTCMonth(start.getUTCMonth() + count * (interval === "month" ? 1 : 12));
-  const lastDay = new Date(Date.UTC(end.getUTCFullYear(), end.getUTCMonth() + 1, 0)).getUTCDate();
-  end.setUTCDate(Math.min(start.getUTCDate(), lastDay));
-  return end.getTime() / 1000;
+  };
+  return startPayment(context, payment, false).id;
 }
 
 function countRedemptions({ store }: Context, session: SessionRecord): void {

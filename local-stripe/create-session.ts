@@ -40,6 +40,7 @@ export function createSession(context: Context, params: Params): SessionRecord {
     payment_intent: null,
     setup_intent: null,
     subscription: null,
+    invoice: null,
     payment_method_collection: params.payment_method_collection === "if_required" ? "if_required" : "always",
     made,
     echoed: echoedOf(params),

@@ -5,7 +5,7 @@ import { readParams } from "./read-params.ts";
 
 /** One operation of the API: what it listens to and what it does. */
 export interface Endpoint {
-  method: "GET" | "POST";
+  method: "DELETE" | "GET" | "POST";
   /** In Hono's notation; the object's id, if any, is `:id`. */
   path: string;
   /** Reads the parameters, throwing a `StripeRefusal` for wrong ones, and gives what remains to be done. */

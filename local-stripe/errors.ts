@@ -18,7 +18,7 @@ export interface StripeErrorBody {
 /** A refusal on its way to the caller: Stripe's status and Stripe's error object. */
 export class StripeRefusal extends Error {
   override readonly name = "StripeRefusal";
-  readonly status: 400 | 401 | 404 | 409 | 500;
+  readonly status: 400 | 401 | 402 | 404 | 409 | 429 | 500;
   readonly body: StripeErrorBody;
 
   constructor(status: StripeRefusal["status"], error: StripeErrorBody["error"]) {
@@ -50,6 +50,14 @@ export function noSuch(kind: string, id: string, param: string, status: 400 | 40
     code: "resource_missing",
     param,
   });
+}
+
+/** What an id in the path names, or the 404 Stripe gives for one that names nothing. */
+export function found<T>(record: T | undefined, kind: string, id: string, param = "id"): T {
+  if (record === undefined) {
+    throw noSuch(kind, id, param, 404);
+  }
+  return record;
 }
 
 /** Two parameters of which only one may be given. */

@@ -1,9 +1,11 @@
 import { answerOf } from "./answers/answer-of.ts";
+import { invoicePaymentAnswer } from "./answers/invoice.ts";
+import { refundAnswer } from "./answers/refund.ts";
 import { lineItemAnswer } from "./answers/session.ts";
 import type { Context } from "./context.ts";
 import { invalid } from "./errors.ts";
 import { isObject, type Json, type JsonObject, toJson } from "./json.ts";
-import { pageOf } from "./list-page.ts";
+import { listPage, type PageParams, pageOf } from "./list-page.ts";
 
 /**
  * An answer with the ids at `paths` replaced by their objects (Stripe API reference, "Expanding responses"): at most
@@ -46,8 +48,9 @@ function expanded(context: Context, parent: JsonObject, step: string, path: stri
     }
     return object;
   }
-  if (current === undefined && parent.object === "checkout.session" && step === "line_items") {
-    return toJson(lineItemsPage(context, String(parent.id), {}));
+  const includable = current === undefined ? includables[`${parent.object}.${step}`] : undefined;
+  if (includable !== undefined) {
+    return toJson(includable(context, String(parent.id)));
   }
   if (current === undefined || typeof current === "number" || typeof current === "boolean") {
     throw notExpandable(path);
@@ -55,8 +58,31 @@ function expanded(context: Context, parent: JsonObject, step: string, path: stri
   return current;
 }
 
+/** The lists that are left out of an answer until they are asked for. */
+const includables: Record<string, (context: Context, id: string) => object> = {
+  "checkout.session.line_items": (context, id) => lineItemsPage(context, id, {}),
+  "charge.refunds": (context, charge) =>
+    listPage(context, {
+      kind: "refund",
+      name: "refund",
+      url: `/v1/charges/${charge}/refunds`,
+      params: {},
+      by: { charge },
+      answer: refundAnswer,
+    }),
+  "invoice.payments": (context, invoice) =>
+    listPage(context, {
+      kind: "invoice_payment",
+      name: "invoice_payment",
+      url: `/v1/invoice_payments?invoice=${invoice}`,
+      params: {},
+      by: { invoice },
+      answer: invoicePaymentAnswer,
+    }),
+};
+
 /** The lines of a session as a list: what `line_items` expands to, and an endpoint of its own. */
-export function lineItemsPage(context: Context, sessionId: string, params: Parameters<typeof pageOf>[2]["params"]) {
+export function lineItemsPage(context: Context, sessionId: string, params: PageParams) {
   const lines = context.store.get("session", sessionId)?.line_items ?? [];
   const url = `/v1/checkout/sessions/${sessionId}/line_items`;
   return pageOf(lines, (line) => lineItemAnswer(context, line), { params, url, kind: "item" });

@@ -1,4 +1,7 @@
+import type { Context } from "./context.ts";
 import { invalid, noSuch, onlyOneOf } from "./errors.ts";
+import type { ObjectQuery, TimeRange } from "./objects.ts";
+import type { Kind, RecordOf } from "./records.ts";
 
 /** The parameters every list endpoint has (Stripe API reference, "Pagination"). */
 export interface PageParams {
@@ -31,11 +34,55 @@ export function pageOf<R extends { id: string }, T>(
   return { object: "list", data: data.map(answer), has_more: window.length > data.length, url };
 }
 
+/** What a page of remembered objects shows. */
+export interface Listing<K extends Kind, T> {
+  kind: K;
+  /** How Stripe calls the kind when a cursor names none of it. */
+  name: string;
+  url: string;
+  params: PageParams & { created?: TimeRange };
+  /** Found by index. */
+  by?: ObjectQuery["by"];
+  /** Looked at one by one, within what was found. */
+  only?: (record: RecordOf<K>) => boolean;
+  answer: (record: RecordOf<K>) => T;
+}
+
+/** One page of objects out of the store, newest first: no more of them are read than it takes. */
+export function listPage<K extends Kind, T>({ store }: Context, listing: Listing<K, T>): Page<T> {
+  const { kind, name, url, params, by, only = () => true, answer } = listing;
+  const { limit = 10, created, starting_after: after, ending_before: before } = params;
+  checkPage(params, (id) => store.get(kind, id) !== undefined, name);
+  const found: RecordOf<K>[] = [];
+  for (const record of store.scan(kind, { ...(by && { by }), created, after, before })) {
+    if (only(record)) {
+      found.push(record);
+    }
+    if (found.length > limit) {
+      break;
+    }
+  }
+  const shown = found.slice(0, limit);
+  const data = before === undefined ? shown : shown.reverse();
+  return { object: "list", data: data.map(answer), has_more: found.length > limit, url };
+}
+
+/** Throws a `StripeRefusal` for a limit outside 1–100, two cursors, or one that names nothing. */
+export function checkPage(params: PageParams, isThere: (id: string) => boolean, name: string): void {
+  const { limit = 10, starting_after, ending_before } = params;
+  checkLimit(limit);
+  if (starting_after !== undefined && ending_before !== undefined) {
+    throw onlyOneOf("starting_after", "ending_before");
+  }
+  for (const [param, id] of Object.entries({ starting_after, ending_before })) {
+    if (id !== undefined && !isThere(id)) {
+      throw noSuch(name, id, param);
+    }
+  }
+}
+
 /** Whether a time (Unix seconds) is in a `created` filter. */
-export function inRange(
-  seconds: number,
-  range: number | { gt?: number; gte?: number; lt?: number; lte?: number } | undefined,
-): boolean {
+export function inRange(seconds: number, range: TimeRange | undefined): boolean {
   if (typeof range !== "object") {
     return range === undefined || seconds === range;
   }

@@ -3,13 +3,20 @@ import type { Stripe } from "stripe";
 import { answerRequest, type Counter, respond } from "./answer-request.ts";
 import { sessionAnswer } from "./answers/session.ts";
 import { type Catalogue, putCatalogue } from "./catalogue.ts";
+import { type ChaosOptions, createChaos } from "./chaos.ts";
 import { addHostedPage } from "./checkout/routes.ts";
+import { openClock } from "./clock.ts";
 import type { Context } from "./context.ts";
+import { addControlRoutes, type RoutedControls } from "./control-routes.ts";
+import { createControls } from "./controls.ts";
+import { ConnectionCut } from "./cut-connection.ts";
+import { applyDue } from "./due.ts";
 import { endpoints } from "./endpoints.ts";
 import { errorJson, StripeRefusal, unrecognizedUrl } from "./errors.ts";
 import { newId } from "./ids.ts";
-import { currentSessions } from "./sessions.ts";
+import type { WebhookEndpoint } from "./outbox.ts";
 import { openStore } from "./store.ts";
+import { startWorks } from "./works.ts";
 
 /** How a local Stripe is set up. */
 export interface LocalStripeOptions {
@@ -19,15 +26,25 @@ export interface LocalStripeOptions {
   secretKeys: readonly string[];
   /** The SQLite file that outlives a restart; in memory without one. */
   file?: string;
-  /** The clock, milliseconds; `Date.now` by default. */
+  /** The clock, milliseconds; `Date.now` by default. `advanceClock` moves it from there. */
   now?: () => number;
   /** Objects that are there from the start, see `putCatalogue`. */
   catalogue?: Catalogue;
   /** Awaited before each API request takes effect. */
   beforeAnswer?: Counter["beforeAnswer"];
+  /** Where events are sent, instead of what the file says; `addWebhookEndpoint` adds to it. */
+  webhookEndpoints?: readonly WebhookEndpoint[];
+  /** How long after each failed delivery the next attempt comes, by the clock; after the last there is none. */
+  webhookRetryMs?: readonly number[];
+  /** Sends the events; the global `fetch` by default. */
+  deliver?: typeof fetch;
+  /** After how long, by the clock, a bank debit settles by itself; never, when left out. */
+  delayedPaymentMs?: number;
+  /** Faults on demand, from the start. */
+  chaos?: ChaosOptions;
 }
 
-/** One request that came in, and how it was answered. */
+/** One request that came in, and how it was answered; status 0 when the connection was cut. */
 export interface SeenRequest {
   method: string;
   path: string;
@@ -35,7 +52,7 @@ export interface SeenRequest {
 }
 
 /** A Stripe of one's own. */
-export interface LocalStripe {
+export interface LocalStripe extends RoutedControls {
   app: Hono;
   /** `app` as a fetch function, for `Stripe.createFetchHttpClient`. */
   fetch: typeof fetch;
@@ -47,52 +64,99 @@ export interface LocalStripe {
   requests(): readonly SeenRequest[];
   /** How many of them went to a path, or to a method and path: `"POST /v1/checkout/sessions"`. */
   requestCount(path: string): number;
-  /** Closes the file. */
+  /** Resolves when nothing is due for delivery or under way; what is retried later is not waited for. */
+  settled(): Promise<void>;
+  /** Ends deliveries and timers, and closes the file: what is pending goes on when it is opened again. */
   close(): void;
 }
 
 /**
- * A Stripe for development and tests: the API of stripe-node's pinned version as far as `endpoints.ts` goes, and the
- * hosted checkout page. Never for production: it takes no money and believes every test card.
+ * A Stripe for development and tests: the API of stripe-node's pinned version as far as `endpoints.ts` goes, the
+ * hosted checkout page, and signed webhooks. Never for production: it takes no money and believes every test card.
  */
 export function createLocalStripe(options: LocalStripeOptions): LocalStripe {
-  const { publicUrl, now = Date.now, catalogue = {}, beforeAnswer = () => undefined } = options;
-  const store = openStore(options.file);
-  const context: Context = {
-    store,
-    nowSeconds: () => Math.floor(now() / 1000),
-    publicUrl: () => (typeof publicUrl === "string" ? publicUrl : publicUrl()).replace(/\/$/, ""),
-  };
+  const { catalogue = {}, secretKeys, beforeAnswer = () => undefined } = options;
+  const context = openContext(options);
+  const { store } = context;
   putCatalogue(context, { ...(store.list("account").length === 0 && { account: nameless }), ...catalogue });
+  const works = startWorks(context, options);
+  const controls: RoutedControls = { ...createControls(context), settled: works.settled };
   const seen: SeenRequest[] = [];
-  const app = createApp({ context, secretKeys: options.secretKeys, inFlight: new Set(), beforeAnswer }, seen);
+  const app = createApp({ context, secretKeys, inFlight: new Set(), beforeAnswer }, seen, controls);
   return {
+    ...controls,
     app,
     fetch: async (input, init) => app.fetch(new Request(input, init)),
     putCatalogue: (more) => putCatalogue(context, more),
-    sessions: () => currentSessions(context).map((session) => sessionAnswer(context, session)),
+    sessions: () => {
+      applyDue(context);
+      return store.list("session").map((session) => sessionAnswer(context, session));
+    },
     requests: () => seen,
     requestCount: (path) =>
       seen.filter((request) => request.path === path || `${request.method} ${request.path}` === path).length,
-    close: store.close,
+    close: () => {
+      works.stop();
+      store.close();
+    },
   };
 }
 
 const nameless = { id: "acct_local", name: "Local Stripe" };
 
-function createApp(counter: Counter, seen: SeenRequest[]): Hono {
+function openContext({
+  file,
+  now = Date.now,
+  publicUrl,
+  webhookEndpoints,
+  delayedPaymentMs,
+  chaos,
+}: LocalStripeOptions) {
+  const store = openStore(file);
+  const clock = openClock(store, now);
+  if (webhookEndpoints !== undefined) {
+    store.transaction(() => {
+      store.forgetEndpoints();
+      webhookEndpoints.forEach(store.putEndpoint);
+    });
+  }
+  return {
+    store,
+    clock,
+    nowSeconds: () => Math.floor(clock.nowMs() / 1000),
+    publicUrl: () => (typeof publicUrl === "string" ? publicUrl : publicUrl()).replace(/\/$/, ""),
+    request: { id: null, idempotency_key: null },
+    delayedPaymentMs: delayedPaymentMs ?? null,
+    chaos: createChaos(chaos),
+  } satisfies Context;
+}
+
+function createApp(counter: Counter, seen: SeenRequest[], controls: RoutedControls): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
-    await next();
-    seen.push({ method: c.req.method, path: c.req.path, status: c.res.status });
-    seen.splice(0, seen.length - 1000);
+    const { method, path } = c.req;
+    const see = (status: number) => {
+      seen.push({ method, path, status });
+      seen.splice(0, seen.length - 1000);
+    };
+    try {
+      await next();
+      see(c.res.headers.has("x-hono-already-sent") ? 0 : c.res.status);
+    } catch (error) {
+      see(0);
+      throw error;
+    }
   });
   for (const endpoint of endpoints) {
     app.on(endpoint.method, endpoint.path, (c) => answerRequest(counter, endpoint, c));
   }
   addHostedPage(app, counter.context);
+  addControlRoutes(app, controls, counter.secretKeys);
   app.notFound((c) => refuse(c, unrecognizedUrl(c.req.method, c.req.path)));
   app.onError((error, c) => {
+    if (error instanceof ConnectionCut) {
+      throw error;
+    }
     console.error(error);
     const message = "An unknown error occurred in the local Stripe; its log says which.";
     return refuse(c, new StripeRefusal(500, { type: "api_error", message }));

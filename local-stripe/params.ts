@@ -7,12 +7,24 @@ import type { Stripe } from "stripe";
  */
 export interface Params {
   account: Stripe.AccountRetrieveCurrentParams;
+  chargeList: Stripe.ChargeListParams;
+  chargeRetrieve: Stripe.ChargeRetrieveParams;
   couponCreate: Stripe.CouponCreateParams;
   couponList: Stripe.CouponListParams;
   couponRetrieve: Stripe.CouponRetrieveParams;
   customerCreate: Stripe.CustomerCreateParams;
   customerList: Stripe.CustomerListParams;
   customerRetrieve: Stripe.CustomerRetrieveParams;
+  disputeClose: Stripe.DisputeCloseParams;
+  disputeList: Stripe.DisputeListParams;
+  disputeRetrieve: Stripe.DisputeRetrieveParams;
+  disputeUpdate: Stripe.DisputeUpdateParams;
+  eventList: Stripe.EventListParams;
+  eventRetrieve: Stripe.EventRetrieveParams;
+  invoiceList: Stripe.InvoiceListParams;
+  invoicePaymentList: Stripe.InvoicePaymentListParams;
+  invoicePaymentRetrieve: Stripe.InvoicePaymentRetrieveParams;
+  invoiceRetrieve: Stripe.InvoiceRetrieveParams;
   paymentIntentList: Stripe.PaymentIntentListParams;
   paymentIntentRetrieve: Stripe.PaymentIntentRetrieveParams;
   priceCreate: Stripe.PriceCreateParams;
@@ -27,14 +39,19 @@ export interface Params {
   promotionCodeList: Stripe.PromotionCodeListParams;
   promotionCodeRetrieve: Stripe.PromotionCodeRetrieveParams;
   promotionCodeUpdate: Stripe.PromotionCodeUpdateParams;
+  refundCreate: Stripe.RefundCreateParams;
+  refundList: Stripe.RefundListParams;
+  refundRetrieve: Stripe.RefundRetrieveParams;
   sessionCreate: Stripe.Checkout.SessionCreateParams;
   sessionExpire: Stripe.Checkout.SessionExpireParams;
   sessionLineItems: Stripe.Checkout.SessionListLineItemsParams;
   sessionList: Stripe.Checkout.SessionListParams;
   sessionRetrieve: Stripe.Checkout.SessionRetrieveParams;
   setupIntentRetrieve: Stripe.SetupIntentRetrieveParams;
+  subscriptionCancel: Stripe.SubscriptionCancelParams;
   subscriptionList: Stripe.SubscriptionListParams;
   subscriptionRetrieve: Stripe.SubscriptionRetrieveParams;
+  subscriptionUpdate: Stripe.SubscriptionUpdateParams;
 }
 
 /** A name in `Params`. */

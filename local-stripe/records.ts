@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { billingSchemas } from "./billing-records.ts";
+import { common, later, metadata } from "./record-parts.ts";
 
 /**
  * What is remembered of each Stripe object, under Stripe's own field names. Fields that never vary here are not
@@ -64,33 +66,14 @@ export const recordSchemas = {
     name: v.nullable(v.string()),
     phone: v.nullable(v.string()),
     description: v.nullable(v.string()),
-  }),
-  payment_intent: v.object({
-    ...common(),
-    amount: v.number(),
-    currency: v.string(),
-    customer: v.nullable(v.string()),
-    description: v.nullable(v.string()),
-    receipt_email: v.nullable(v.string()),
-    statement_descriptor: v.nullable(v.string()),
-    status: v.picklist(["succeeded"]),
+    /** Whether its card is declined from now on. */
+    failing: v.optional(v.boolean(), false),
   }),
   setup_intent: v.object({
     ...common(),
     customer: v.nullable(v.string()),
     description: v.nullable(v.string()),
     status: v.picklist(["succeeded"]),
-  }),
-  subscription: v.object({
-    ...common(),
-    customer: v.string(),
-    currency: v.string(),
-    description: v.nullable(v.string()),
-    status: v.picklist(["active", "trialing", "canceled"]),
-    current_period_end: v.number(),
-    trial_end: v.nullable(v.number()),
-    trial_start: v.nullable(v.number()),
-    items: v.array(v.object({ id: v.string(), price: v.string(), quantity: v.number() })),
   }),
   session: v.object({
     ...common(),
@@ -126,6 +109,7 @@ export const recordSchemas = {
     payment_intent: v.nullable(v.string()),
     setup_intent: v.nullable(v.string()),
     subscription: v.nullable(v.string()),
+    invoice: later(v.string()),
     payment_method_collection: v.picklist(["always", "if_required"]),
     /** `payment_intent_data`, `setup_intent_data` or `subscription_data`: what the object made on completion gets. */
     made: v.object({
@@ -148,10 +132,30 @@ export const recordSchemas = {
       submit_type: v.nullable(v.string()),
     }),
   }),
+  ...billingSchemas,
 };
 
 /** The kinds of object remembered. */
 export type Kind = keyof typeof recordSchemas;
+
+/** Their names. */
+export const kinds = [
+  "account",
+  "product",
+  "price",
+  "coupon",
+  "promotion_code",
+  "customer",
+  "payment_intent",
+  "setup_intent",
+  "subscription",
+  "session",
+  "charge",
+  "invoice",
+  "invoice_payment",
+  "refund",
+  "dispute",
+] as const satisfies Kind[];
 
 /** What is remembered of an object of one kind. */
 export type RecordOf<K extends Kind> = v.InferOutput<(typeof recordSchemas)[K]>;
@@ -161,11 +165,3 @@ export type Records = { [K in Kind]: RecordOf<K> };
 
 /** One line of a Checkout Session. */
 export type LineItemRecord = Records["session"]["line_items"][number];
-
-function common() {
-  return { id: v.string(), created: v.number(), metadata: metadata() };
-}
-
-function metadata() {
-  return v.record(v.string(), v.string());
-}

@@ -1,6 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
-import { type Kind, type RecordOf, recordSchemas } from "./records.ts";
+import { type Objects, openObjects } from "./objects.ts";
+import { type Outbox, openOutbox } from "./outbox.ts";
+import { openTables } from "./tables.ts";
 
 /** The first answer to an idempotent request. */
 export interface SavedAnswer {
@@ -17,19 +19,16 @@ export interface SavedAnswer {
 }
 
 /** Everything this Stripe remembers. Every call is synchronous: between two of them nothing else happens. */
-export interface Store {
-  get<K extends Kind>(kind: K, id: string): RecordOf<K> | undefined;
-  /** All of a kind, newest first. */
-  list<K extends Kind>(kind: K): RecordOf<K>[];
-  /** Adds or replaces; a replaced object keeps its place in lists. */
-  put<K extends Kind>(kind: K, record: RecordOf<K>): void;
-  /** Which kind an id names. */
-  kindOf(id: string): Kind | undefined;
-  /** All of the writes in `work`, or none when it throws. Not to be nested. */
+export interface Store extends Objects, Outbox {
+  /** All of the writes in `work`, or none when it throws. Within another transaction it is a part of that one. */
   transaction<T>(work: () => T): T;
+  /** Calls `listener` after each transaction. */
+  afterTransactions(listener: () => void): void;
   savedAnswer(key: string): SavedAnswer | undefined;
   saveAnswer(answer: SavedAnswer): void;
   forgetAnswersBefore(created: number): void;
+  setting(name: string): string | undefined;
+  putSetting(name: string, value: string): void;
   close(): void;
 }
 
@@ -37,70 +36,52 @@ export interface Store {
 export function openStore(file = ":memory:"): Store {
   // several development servers may share a file, and start at once
   const database = new DatabaseSync(file, { timeout: 5000 });
-  database.exec(tables);
-  return { ...objectStore(database), ...answerStore(database), close: () => database.close() };
-}
-
-const tables = `
-  pragma journal_mode = wal;
-  pragma synchronous = normal;
-  create table if not exists objects (
-    seq integer primary key autoincrement, id text not null unique, kind text not null, body text not null
-  );
-  create index if not exists objects_by_kind on objects (kind, seq);
-  create table if not exists answers (
-    key text primary key, method text not null, path text not null, form text not null,
-    status integer not null, body text not null, requestId text not null, created integer not null
-  );
-`;
-
-function objectStore(database: DatabaseSync) {
-  const one = database.prepare("select body from objects where id = ? and kind = ?");
-  const all = database.prepare("select body from objects where kind = ? order by seq desc");
-  const kind = database.prepare("select kind from objects where id = ?");
-  const put = database.prepare(
-    "insert into objects (id, kind, body) values (?, ?, ?) on conflict (id) do update set body = excluded.body",
-  );
+  openTables(database);
   return {
-    get: <K extends Kind>(name: K, id: string) => {
-      const row = one.get(id, name);
-      return row && parseRecord(name, row.body);
-    },
-    list: <K extends Kind>(name: K) => all.all(name).map((row) => parseRecord(name, row.body)),
-    put: <K extends Kind>(name: K, record: RecordOf<K>) => {
-      put.run(record.id, name, JSON.stringify(record));
-    },
-    kindOf: (id: string) => v.parse(v.optional(v.object({ kind: kinds })), kind.get(id))?.kind,
-    transaction: <T>(work: () => T): T => {
-      database.exec("begin immediate");
-      try {
-        const result = work();
-        database.exec("commit");
-        return result;
-      } catch (error) {
-        database.exec("rollback");
-        throw error;
-      }
-    },
+    ...openObjects(database),
+    ...openOutbox(database),
+    ...openTransactions(database),
+    ...openAnswers(database),
+    ...openSettings(database),
+    close: () => database.close(),
   };
 }
 
-const kinds = v.picklist([
-  "account",
-  "product",
-  "price",
-  "coupon",
-  "promotion_code",
-  "customer",
-  "payment_intent",
-  "setup_intent",
-  "subscription",
-  "session",
-] satisfies Kind[]);
-
-/** A file may be older than this code: what it holds is parsed like anything else from outside. */
-function parseRecord<K extends Kind>(kind: K, body: unknown): RecordOf<K> {
-  return v.parse(recordSchemas[kind], JSON.parse(v.parse(v.string(), body)));
+function openTransactions(database: DatabaseSync) {
+  const begin = database.prepare("begin immediate");
+  const commit = database.prepare("commit");
+  const rollback = database.prepare("rollback");
+  const listeners: (() => void)[] = [];
+  let within = false;
+  const outermost = <T>(work: () => T): T => {
+    begin.run();
+    within = true;
+    try {
+      const result = work();
+      commit.run();
+      return result;
+    } catch (error) {
+      rollback.run();
+      throw error;
+    } finally {
+      within = false;
+    }
+  };
+  return {
+    afterTransactions: (listener: () => void) => {
+      listeners.push(listener);
+    },
+    transaction: <T>(work: () => T): T => {
+      if (within) {
+        return work();
+      }
+      const result = outermost(work);
+      for (const listener of listeners) {
+        listener();
+      }
+      return result;
+    },
+  };
 }
 
 const answerSchema = v.object({
@@ -114,7 +95,7 @@ const answerSchema = v.object({
   created: v.number(),
 });
 
-function answerStore(database: DatabaseSync) {
+function openAnswers(database: DatabaseSync) {
   const get = database.prepare("select * from answers where key = ?");
   const put = database.prepare(
     "insert or replace into answers (key, method, path, form, status, body, requestId, created) values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -127,6 +108,17 @@ function answerStore(database: DatabaseSync) {
     },
     forgetAnswersBefore: (created: number) => {
       forget.run(created);
+    },
+  };
+}
+
+function openSettings(database: DatabaseSync) {
+  const get = database.prepare("select value from settings where name = ?");
+  const put = database.prepare("insert or replace into settings (name, value) values (?, ?)");
+  return {
+    setting: (name: string) => v.parse(v.optional(v.object({ value: v.string() })), get.get(name))?.value,
+    putSetting: (name: string, value: string) => {
+      put.run(name, value);
     },
   };
 }

@@ -1,12 +1,16 @@
 import type { Context } from "../context.ts";
 import { type Json, toJson } from "../json.ts";
-import { currentSession } from "../sessions.ts";
+import type { Kind } from "../records.ts";
 import { accountAnswer } from "./account.ts";
+import { chargeAnswer } from "./charge.ts";
 import { couponAnswer, promotionCodeAnswer } from "./coupon.ts";
 import { customerAnswer } from "./customer.ts";
+import { disputeAnswer } from "./dispute.ts";
 import { paymentIntentAnswer, setupIntentAnswer } from "./intents.ts";
+import { invoiceAnswer, invoicePaymentAnswer } from "./invoice.ts";
 import { priceAnswer } from "./price.ts";
 import { productAnswer } from "./product.ts";
+import { refundAnswer } from "./refund.ts";
 import { sessionAnswer } from "./session.ts";
 import { subscriptionAnswer } from "./subscription.ts";
 
@@ -31,8 +35,13 @@ const answers = {
   setup_intent: ({ store }, id) => mapped(store.get("setup_intent", id), setupIntentAnswer),
   subscription: (context, id) =>
     mapped(context.store.get("subscription", id), (record) => subscriptionAnswer(context, record)),
-  session: (context, id) => mapped(currentSession(context, id), (record) => sessionAnswer(context, record)),
-} satisfies Record<string, Answer>;
+  session: (context, id) => mapped(context.store.get("session", id), (record) => sessionAnswer(context, record)),
+  charge: ({ store }, id) => mapped(store.get("charge", id), chargeAnswer),
+  invoice: (context, id) => mapped(context.store.get("invoice", id), (record) => invoiceAnswer(context, record)),
+  invoice_payment: ({ store }, id) => mapped(store.get("invoice_payment", id), invoicePaymentAnswer),
+  refund: ({ store }, id) => mapped(store.get("refund", id), refundAnswer),
+  dispute: ({ store }, id) => mapped(store.get("dispute", id), disputeAnswer),
+} satisfies Record<Kind, Answer>;
 
 function mapped<T>(record: T | undefined, answer: (record: T) => object): object | undefined {
   return record === undefined ? undefined : answer(record);

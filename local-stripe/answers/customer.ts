@@ -3,7 +3,7 @@ import type { Records } from "../records.ts";
 
 /** Stripe API reference, "The Customer object". */
 export function customerAnswer(customer: Records["customer"]): Stripe.Customer {
-  const { id, ...rest } = customer;
+  const { id, failing: _, ...rest } = customer;
   return {
     id,
     object: "customer",

@@ -1,22 +1,26 @@
 import type { Stripe } from "stripe";
 import type { Records } from "../records.ts";
 
-/** Stripe API reference, "The PaymentIntent object". Its charge is not simulated: `latest_charge` is null. */
-export function paymentIntentAnswer(intent: Records["payment_intent"]): Stripe.PaymentIntent {
-  const { id, ...rest } = intent;
+type IntentRecord = Records["payment_intent"];
+
+/** Stripe API reference, "The PaymentIntent object". */
+export function paymentIntentAnswer(intent: IntentRecord): Stripe.PaymentIntent {
+  const { id, method, last_payment_error: error, settles_at: _, billing: __, ...rest } = intent;
+  const types = [method ?? "card"];
   return {
     id,
     object: "payment_intent",
     ...rest,
     ...methods,
     amount_capturable: 0,
-    amount_received: intent.amount,
+    amount_received: intent.status === "succeeded" ? intent.amount : 0,
     application_fee_amount: null,
     canceled_at: null,
     capture_method: "automatic_async",
     confirmation_method: "automatic",
-    last_payment_error: null,
-    latest_charge: null,
+    last_payment_error: error && errorAnswer(error, types),
+    payment_method_options: method === "card" ? methods.payment_method_options : {},
+    payment_method_types: types,
     payment_record: null,
     processing: null,
     review: null,
@@ -26,6 +30,21 @@ export function paymentIntentAnswer(intent: Records["payment_intent"]): Stripe.P
     statement_descriptor_suffix: null,
     transfer_data: null,
     transfer_group: null,
+  };
+}
+
+function errorAnswer(
+  { type, code, decline_code, message, charge }: NonNullable<IntentRecord["last_payment_error"]>,
+  [payment_method_type]: string[],
+): Stripe.PaymentIntent.LastPaymentError {
+  return {
+    type,
+    code,
+    message,
+    ...(decline_code !== null && { decline_code }),
+    ...(charge !== null && { charge }),
+    ...(payment_method_type !== undefined && { payment_method_type }),
+    doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll("_", "-")}`,
   };
 }
 

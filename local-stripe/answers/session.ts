@@ -1,6 +1,7 @@
 import type { Stripe } from "stripe";
 import type { Context } from "../context.ts";
 import type { LineItemRecord, Records } from "../records.ts";
+import { sessionMethods } from "../session-methods.ts";
 import { priceAnswer } from "./price.ts";
 
 /** Stripe API reference, "The Checkout Session object". `url` is there while the session is open. */
@@ -37,6 +38,7 @@ export function sessionAnswer(context: Context, session: Records["session"]): St
     ),
     expires_at: session.expires_at,
     integration_identifier: echoed.integration_identifier,
+    invoice: session.invoice,
     invoice_creation: session.mode === "payment" ? noInvoice : null,
     locale: echoed.locale,
     metadata: session.metadata,
@@ -44,6 +46,7 @@ export function sessionAnswer(context: Context, session: Records["session"]): St
     origin_context: echoed.origin_context,
     payment_intent: session.payment_intent,
     payment_method_collection: session.mode === "payment" ? "if_required" : session.payment_method_collection,
+    payment_method_types: sessionMethods(session),
     payment_status: session.payment_status,
     setup_intent: session.setup_intent,
     status: session.status,
@@ -105,13 +108,11 @@ const absent = {
   custom_fields: [],
   custom_text: { after_submit: null, shipping_address: null, submit: null, terms_of_service_acceptance: null },
   customer_account: null,
-  invoice: null,
   livemode: false,
   managed_payments: null,
   payment_link: null,
   payment_method_configuration_details: null,
   payment_method_options: { card: { request_three_d_secure: "automatic" } },
-  payment_method_types: ["card"],
   permissions: null,
   phone_number_collection: { enabled: false },
   recovered_from: null,

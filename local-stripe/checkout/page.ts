@@ -13,7 +13,7 @@ export interface PaymentPage {
   summary: Summary;
   cancelUrl: string | null;
   /** What was typed before, or what is known; card fields are never sent back. */
-  typed: Pick<PaymentForm, "email" | "name">;
+  typed: Pick<PaymentForm, "email" | "method" | "name">;
   faults: FieldFaults;
   /** What became of the card, if anything did. */
   declined: string | null;
@@ -27,7 +27,7 @@ export function paymentPage(page: PaymentPage): Html {
     `${troubled ? "Error: " : ""}${summary.button} · ${summary.merchant}`,
     html`<div class="split">
       <aside class="side" aria-label="Order summary"><div>${orderSummary(page)}</div></aside>
-      <main class="pay">${paymentForm(page)}${testCards(summary.needsCard)}</main>
+      <main class="pay">${paymentForm(page)}${testCards(summary.asks)}</main>
     </div>
     <script>${raw(script)}</script>`,
   );
@@ -87,18 +87,37 @@ function orderLines({ lines, subtotal, discount, total }: Summary): Html {
 function paymentForm({ summary, typed, faults, declined, cancelUrl }: PaymentPage): Html {
   const input = { typed, faults };
   return html`<form method="post" novalidate>
-      <h2>${summary.needsCard ? "Pay with card" : "Your details"}</h2>
+      <h2>${headingOf(summary)}</h2>
       ${declined === null ? "" : html`<p class="alert" role="alert">${warning}<span>${declined}</span></p>`}
       ${textField("email", "Email", html`type="email" autocomplete="email" inputmode="email"`, input)}
-      ${summary.needsCard ? html`${cardFields(faults, declined !== null)}${textField("name", "Name on card", html`autocomplete="cc-name"`, input)}` : ""}
+      ${summary.bankDebit ? methodFields(typed.method) : ""}
+      ${summary.asks ? html`${cardFields(faults, declined !== null)}${textField("name", nameLabel, html`autocomplete="cc-name"`, input)}` : ""}
       <button type="submit">${summary.button}</button>
       ${cancelUrl === null ? "" : html`<p class="legal"><a href="${cancelUrl}">Cancel and return to ${summary.merchant}</a></p>`}
     </form>`;
 }
 
+function headingOf({ asks, bankDebit }: Summary): string {
+  const payment = bankDebit ? "Payment details" : "Pay with card";
+  return asks ? payment : "Your details";
+}
+
+/** The style sheet shows what belongs to the method that is chosen. */
+const nameLabel = html`<span class="with-card">Name on card</span><span class="with-debit">Account holder name</span>`;
+
+function methodFields(chosen: PaymentForm["method"]): Html {
+  const choice = (value: PaymentForm["method"], label: string, about: string) =>
+    html`<label><input type="radio" name="method" value="${value}" ${value === chosen ? "checked" : ""}><span>${label}<small>${about}</small></span></label>`;
+  return html`<fieldset class="field methods">
+      <legend>Payment method</legend>
+      <div>${choice("card", "Card", "Pays at once")}${choice("delayed", "Bank debit", "Settles later")}</div>
+      <p class="note with-debit">No account details are needed here. You go back to the shop at once, and the payment stays pending until it settles.</p>
+    </fieldset>`;
+}
+
 function textField(
   name: "email" | "name",
-  label: string,
+  label: string | Html,
   attributes: Html,
   { typed, faults }: Pick<PaymentPage, "typed" | "faults">,
 ): Html {
@@ -112,7 +131,7 @@ function textField(
 
 /** After a decline the cursor is where the next card goes. */
 function cardFields(faults: FieldFaults, again: boolean): Html {
-  return html`<fieldset class="field">
+  return html`<fieldset class="field with-card">
       <legend>Card information</legend>
       <div class="card">
         <input name="number" aria-label="Card number" placeholder="1234 1234 1234 1234" inputmode="numeric" autocomplete="cc-number" maxlength="23" required ${again ? "autofocus" : ""} ${invalidWhen("number", faults.number)}>
@@ -131,12 +150,12 @@ function faultLine(name: string, fault: string | undefined): Html | string {
   return fault === undefined ? "" : html`<p class="fault" id="${name}-fault" role="alert">${fault}</p>`;
 }
 
-function testCards(needsCard: boolean): Html | string {
-  if (!needsCard) {
+function testCards(asks: boolean): Html | string {
+  if (!asks) {
     return "";
   }
   const rows = shownCards.map(({ number, outcome }) => html`<div><dt>${number}</dt><dd>${outcome}</dd></div>`);
-  return html`<section class="hint" aria-label="Test cards">
+  return html`<section class="hint with-card" aria-label="Test cards">
       <p>Test cards: any future date, any CVC</p>
       <dl>${rows}</dl>
     </section>`;

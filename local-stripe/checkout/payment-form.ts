@@ -1,3 +1,4 @@
+import type { WantedMethod } from "../session-methods.ts";
 import { isEmail } from "../session-rules.ts";
 import { type Card, cardFaults } from "./cards.ts";
 
@@ -5,6 +6,7 @@ import { type Card, cardFaults } from "./cards.ts";
 export interface PaymentForm extends Card {
   email: string;
   name: string;
+  method: WantedMethod;
 }
 
 /** What is wrong with it, by field. */
@@ -22,19 +24,19 @@ export function readPaymentForm(submitted: Record<string, unknown>): PaymentForm
     expiry: text("expiry"),
     cvc: text("cvc"),
     name: text("name"),
+    method: text("method") === "delayed" ? "delayed" : "card",
   };
 }
 
 /** What the buyer has to mend before anything is charged; empty when nothing. */
-export function faultsOf(
-  form: PaymentForm,
-  { needsCard, nowSeconds }: { needsCard: boolean; nowSeconds: number },
-): FieldFaults {
+export function faultsOf(form: PaymentForm, { asks, nowSeconds }: { asks: boolean; nowSeconds: number }): FieldFaults {
   const email = emailFault(form.email);
+  const byCard = form.method === "card";
+  const whose = byCard ? "Enter the name on your card." : "Enter the account holder’s name.";
   return {
     ...(email !== undefined && { email }),
-    ...(needsCard && cardFaults(form, nowSeconds)),
-    ...(needsCard && form.name === "" && { name: "Enter the name on your card." }),
+    ...(asks && byCard && cardFaults(form, nowSeconds)),
+    ...(asks && form.name === "" && { name: whose }),
   };
 }
 

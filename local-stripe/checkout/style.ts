@@ -74,6 +74,24 @@ input[aria-invalid="true"]:focus { z-index: 2; border-color: var(--bad); }
 .card input:nth-of-type(1) { grid-column: 1 / -1; border-radius: 8px 8px 0 0; }
 .card input:nth-of-type(2) { margin-top: -1px; border-radius: 0 0 0 8px; }
 .card input:nth-of-type(3) { margin: -1px 0 0 -1px; width: calc(100% + 1px); border-radius: 0 0 8px 0; }
+.methods > div { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; }
+.methods label {
+  display: flex; align-items: flex-start; gap: 10px; padding: 11px 13px; border: 1px solid var(--line-strong); border-radius: 8px;
+  background: var(--field); box-shadow: var(--shadow); cursor: pointer; transition: border-color .12s, box-shadow .12s;
+}
+.methods label:hover { border-color: var(--soft); }
+.methods label:has(:checked) { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
+.methods label:has(:focus-visible) { box-shadow: 0 0 0 3px var(--ring); }
+.methods span { font-weight: 550; line-height: 1.35; }
+.methods small { display: block; color: var(--soft); font-size: 13px; font-weight: 400; }
+input[type="radio"] {
+  flex: none; width: 16px; height: 16px; margin: 2px 0 0; padding: 0; border-radius: 50%; box-shadow: none; cursor: pointer;
+}
+input[type="radio"]:checked { border: 5px solid var(--accent); background: var(--on-accent); }
+input[type="radio"]:focus { box-shadow: none; }
+.note { margin: 10px 0 0; color: var(--soft); font-size: 13.5px; }
+.with-debit, main:has([value="delayed"]:checked) .with-card { display: none; }
+main:has([value="delayed"]:checked) .with-debit { display: revert; }
 .fault { margin: 7px 0 0; color: var(--bad); font-size: 13.5px; }
 .alert {
   margin: 0 0 20px; padding: 12px 14px; border: 1px solid var(--bad); border-radius: 8px; background: var(--bad-soft);

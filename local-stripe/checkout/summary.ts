@@ -1,6 +1,7 @@
 import type { Context } from "../context.ts";
 import { formatAmount } from "../currencies.ts";
 import type { Records } from "../records.ts";
+import { asksForPayment, sessionMethods } from "../session-methods.ts";
 
 type SessionRecord = Records["session"];
 
@@ -20,7 +21,9 @@ export interface Summary {
   discount: { label: string; amount: string } | null;
   total: string;
   button: string;
-  needsCard: boolean;
+  /** Whether it asks for a payment at all, and whether a bank debit is a way to pay. */
+  asks: boolean;
+  bankDebit: boolean;
 }
 
 /** One line of the order. */
@@ -51,13 +54,9 @@ export function summarize(context: Context, session: SessionRecord): Summary {
         : { label: discountLabel(context, session), amount: `−${formatAmount(session.amount_discount, currency)}` },
     total: formatAmount(total, currency),
     button: buttonOf(session, trial !== null, formatAmount(total, currency)),
-    needsCard: needsCard(session),
+    asks: asksForPayment(session),
+    bankDebit: sessionMethods(session).some((method) => method !== "card"),
   };
-}
-
-/** Nothing to pay now and nothing later, or later but no card wanted until then: the page asks for none. */
-function needsCard({ mode, amount_total, payment_method_collection: collection }: SessionRecord): boolean {
-  return mode === "setup" || Boolean(amount_total) || (mode === "subscription" && collection === "always");
 }
 
 function headingOf({ mode }: SessionRecord, lines: readonly SummaryLine[]): string {

@@ -2,7 +2,7 @@ import { customerAnswer } from "../answers/customer.ts";
 import { type Endpoint, endpoint } from "../endpoint.ts";
 import { invalid, noSuch, notSimulated } from "../errors.ts";
 import { newId } from "../ids.ts";
-import { inRange, pageOf } from "../list-page.ts";
+import { listPage } from "../list-page.ts";
 import { mergeMetadata } from "../metadata.ts";
 import type { Records } from "../records.ts";
 import { isEmail } from "../session-rules.ts";
@@ -25,17 +25,21 @@ export const customerEndpoints: Endpoint[] = [
       name: params.name ?? null,
       phone: params.phone ?? null,
       description: params.description ?? null,
+      failing: false,
     };
     context.store.put("customer", customer);
     return customerAnswer(customer);
   }),
-  endpoint("GET", "/v1/customers", "customerList", (context, params) => {
-    const { email, created } = params;
-    const matching = context.store
-      .list("customer")
-      .filter((customer) => (email === undefined || customer.email === email) && inRange(customer.created, created));
-    return pageOf(matching, customerAnswer, { params, url: "/v1/customers", kind: "customer" });
-  }),
+  endpoint("GET", "/v1/customers", "customerList", (context, params) =>
+    listPage(context, {
+      kind: "customer",
+      name: "customer",
+      url: "/v1/customers",
+      params,
+      by: { email: params.email },
+      answer: customerAnswer,
+    }),
+  ),
   endpoint("GET", "/v1/customers/:id", "customerRetrieve", (context, _, id) => {
     const customer = context.store.get("customer", id);
     if (customer === undefined) {
