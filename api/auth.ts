@@ -10,6 +10,8 @@ import { header } from "./header.ts";
 export type AppOptions = {
   /** Origins that this server is itself reached at: its own pages may use public keys. */
   ownOrigins: readonly string[];
+  /** The public key that `/client.js` carries for pages that name none; null or nothing: there is none. */
+  clientKey?: () => string | null;
 };
 
 /**
@@ -51,6 +53,7 @@ export async function adminOf(c: Context, engine: Engine, needed: AdminRole): Pr
   return authenticateAdmin(engine, token, needed);
 }
 
-function bearer(c: Context): string | undefined {
+/** What the request carries in `Authorization: Bearer …`. */
+export function bearer(c: Context): string | undefined {
   return /^Bearer +(\S+)$/i.exec(header(c, "authorization") ?? "")?.[1];
 }

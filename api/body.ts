@@ -23,8 +23,8 @@ export async function readJson(c: Context, mostBytes: number): Promise<unknown> 
   }
 }
 
-/** A body that says how long it is is held to that by the HTTP server; one that does not is counted as it comes. */
-async function readText(c: Context, mostBytes: number): Promise<string> {
+/** The text of a body. Throws `body_too_large`. One that says how long it is is held to that by the HTTP server; one that does not is counted as it comes. */
+export async function readText(c: Context, mostBytes: number): Promise<string> {
   const length = header(c, "content-length");
   if (Number(length ?? 0) > mostBytes) throw tooLarge(mostBytes);
   if (length !== undefined && header(c, "transfer-encoding") === undefined) return c.req.text();

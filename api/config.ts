@@ -22,6 +22,7 @@ const Settings = v.pipe(
     STRIPE_SECRET_KEY: v.optional(
       v.pipe(v.string(), v.regex(/^[sr]k_\w+$/, "must be a Stripe secret or restricted key")),
     ),
+    CLIENT_PUBLIC_KEY: v.optional(v.pipe(v.string(), v.regex(/^pk_\w+$/, "must be a public key (pk_…)"))),
     SCRIP_MASTER_KEY: v.optional(Secret),
     SCRIP_ADMIN_TOKEN: v.optional(Secret),
     SANDBOX_PROCESSES: v.optional(
@@ -38,6 +39,7 @@ const Settings = v.pipe(
     databaseAuthToken: env.DATABASE_AUTH_TOKEN ?? null,
     publicUrl: env.PUBLIC_URL ?? null,
     stripeSecretKey: env.STRIPE_SECRET_KEY ?? null,
+    clientPublicKey: env.CLIENT_PUBLIC_KEY ?? null,
     masterKey: env.SCRIP_MASTER_KEY ?? null,
     adminToken: env.SCRIP_ADMIN_TOKEN ?? null,
     sandboxProcesses: env.SANDBOX_PROCESSES ?? null,

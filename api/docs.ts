@@ -14,6 +14,7 @@ const documentation = {
         scheme: "bearer",
         description: "A secret key (sk_…) or, from an allowed page, a public key (pk_…)",
       },
+      member: { type: "http" as const, scheme: "bearer", description: "A member JWT of this server" },
       admin: { type: "http" as const, scheme: "bearer", description: "An admin token" },
     },
   },

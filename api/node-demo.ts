@@ -9,8 +9,8 @@ import type { Catalogue } from "../local-stripe/catalogue.ts";
 import { serveLocalStripe } from "../local-stripe/serve.ts";
 import type { Settings } from "./config.ts";
 
-/** The development side of a server: what to print, and how to end it. */
-export type DemoServer = { greeting: string[]; stop(): Promise<void> };
+/** The development side of a server: what to print, the demo's public key if there is a demo, and how to end it. */
+export type DemoServer = { greeting: string[]; publicKey: string | null; stop(): Promise<void> };
 
 const premiumPriceId = "price_premium_monthly";
 const localSecretKey = "sk_test_local";
@@ -44,7 +44,7 @@ export async function startDemo(
   const stop = async () => stripe?.stop();
   const environments = await listEnvironments(engine);
   if (environments.length > 0 && !environments.some(({ id }) => id === "env_preview")) {
-    return { greeting: [`Scrip listens at ${url}`], stop };
+    return { greeting: [`Scrip listens at ${url}`], publicKey: null, stop };
   }
   const siteKey = await loadSiteKey(settings.dataDir);
   const dev = await ensureDemo(engine, {
@@ -63,7 +63,7 @@ export async function startDemo(
     createDemoSite({ surfaceSlug: "storefront", publicKey: () => dev.publicKey, signUserJwt: siteKey.signUserJwt }),
   );
   for (const path of ["/", "/demo/"]) app.get(path, (c) => c.redirect("/demo"));
-  return { greeting: greeting(dev, settings, stripe !== null), stop };
+  return { greeting: greeting(dev, settings, stripe !== null), publicKey: dev.publicKey, stop };
 }
 
 function startLocalStripe({ port, dataDir }: Settings) {

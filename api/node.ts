@@ -15,6 +15,7 @@ import { createProcessPool } from "../engine/sandbox/process-pool.ts";
 import { createStorage, driverWaitMs, migrate } from "../engine/storage.ts";
 import type { StripeEndpoint } from "../engine/stripe.ts";
 import { createVault, isVaultOf } from "../engine/vault.ts";
+import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
 import { readSettings, type Settings } from "./config.ts";
 import { startDemo } from "./node-demo.ts";
@@ -32,13 +33,19 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   if (settings.adminToken !== null) {
     await replaceAdminToken(engine, settings.adminToken, { label: "SCRIP_ADMIN_TOKEN", role: "publisher" });
   }
-  const app = createApp(engine, { ownOrigins: [new URL(url).origin, `http://localhost:${settings.port}`] });
+  // the demo is made with the app, and has the key: it is asked for when a page asks for the script
+  let clientKey = settings.clientPublicKey;
+  const ownOrigins = [new URL(url).origin, `http://localhost:${settings.port}`];
+  const app = createApp(engine, { ownOrigins, clientKey: () => clientKey });
   app.use("/docs/assets/*", swaggerUi());
   const demo = settings.production ? null : await startDemo(engine, app, { settings, url });
+  clientKey ??= demo?.publicKey ?? null;
   await engine.holders.refresh();
+  const webhooks = createWebhookSender(engine);
   const refresh = setInterval(() => {
-    Promise.all([engine.environments.refresh(), engine.holders.refresh()]).catch((fault: unknown) =>
-      logger.warn({ err: fault }, "what other processes changed could not be read"),
+    webhooks.wake();
+    Promise.all([engine.environments.refresh(), engine.holders.refresh(), engine.memberKeys.refresh()]).catch(
+      (fault: unknown) => logger.warn({ err: fault }, "what other processes changed could not be read"),
     );
   }, 1000);
   const underWay = new Set<Promise<unknown>>();
@@ -52,6 +59,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
       await closeServer(server);
       // a visitor who leaves closes the connection, not the request: its event is still to come
       await Promise.allSettled(underWay);
+      await webhooks.close();
       await closeEngine(engine);
       await demo?.stop();
     },

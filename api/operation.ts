@@ -11,12 +11,21 @@ export type Operation = {
   tag: string;
   summary: string;
   description?: string;
-  security: "key" | "admin" | "none";
+  security: "key" | "admin" | "memberOrKey" | "none";
   /** Query parameters, all of them optional text: name to what it does. */
   query?: Record<string, string>;
   body?: Schema;
-  answers: Record<number, Schema>;
+  /** A schema, or null for an answer without a body. */
+  answers: Record<number, Schema | null>;
   errors: readonly number[];
+};
+
+/** The security schemes of the document, any one of which is enough. */
+const schemesOf: Record<Operation["security"], string[]> = {
+  key: ["key"],
+  admin: ["admin"],
+  memberOrKey: ["member", "key"],
+  none: [],
 };
 
 const errorWords: Record<number, string> = {
@@ -28,6 +37,7 @@ const errorWords: Record<number, string> = {
   410: "No longer on offer",
   413: "The body is too large",
   422: "The document cannot be applied",
+  502: "Stripe refused",
   503: "Try again after `Retry-After` seconds",
   531: "The workflow is broken; its event says how",
 };
@@ -53,7 +63,8 @@ export function operation({
 }: Operation): DescribeRouteOptions {
   const responses: NonNullable<DescribeRouteOptions["responses"]> = {};
   for (const [status, schema] of Object.entries(answers)) {
-    responses[status] = { description: "Success", content: json(schema) };
+    responses[status] =
+      schema === null ? { description: "Redirect" } : { description: "Success", content: json(schema) };
   }
   const refusals = body === undefined ? errors : [...new Set([...errors, 400, 413])];
   for (const status of refusals) {
@@ -63,7 +74,7 @@ export function operation({
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
-    security: security === "none" ? [] : [{ [security]: [] }],
+    security: schemesOf[security].map((scheme) => ({ [scheme]: [] })),
     ...(body === undefined ? {} : { requestBody: { required: true, content: json(body) } }),
     ...(Object.keys(query).length === 0 ? {} : { parameters: Object.entries(query).map(queryParameter) }),
     responses,

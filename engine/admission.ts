@@ -2,7 +2,7 @@ import type { ErrorCode } from "../schemas/error-codes.ts";
 import type { Identity } from "../schemas/identity.ts";
 import type { OfferRedemptionRequest } from "../schemas/request.ts";
 import type { OfferTokenClaims } from "../schemas/token.ts";
-import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
+import type { CompiledConfig, CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import type { Engine } from "./engine.ts";
 import { readHoldings } from "./entitlements.ts";
 import type { Environment } from "./environments.ts";
@@ -19,6 +19,8 @@ export type AdmittedRedemption = RedemptionInput & {
   caller: Caller;
   identity: Identity;
   claims: OfferTokenClaims;
+  /** The configuration of the token's version. */
+  soldAt: CompiledConfig;
   /** As it was when the token was issued: the price that was shown is the price that is charged. */
   offer: CompiledOffer;
   plan: CompiledPlan | null;
@@ -46,15 +48,17 @@ export async function admit(
   }
   const environment = await asNewAs(engine, caller.environment, claims.version);
   const currentOffer = environment.compiled.offers.get(claims.offer);
-  const offer = (await engine.environments.version(environment.id, claims.version))?.offers.get(claims.offer);
-  if (currentOffer === undefined || offer === undefined) throw offerUnavailable("it is no longer on offer");
+  const soldAt = await engine.environments.version(environment.id, claims.version);
+  const offer = soldAt?.offers.get(claims.offer);
+  if (currentOffer === undefined || soldAt === undefined || offer === undefined)
+    throw offerUnavailable("it is no longer on offer");
   const refusal =
     unavailable(currentOffer, nowMs) ?? (await ineligible(engine, environment, { claims, identity, currentOffer }));
   if (refusal !== null) throw offerUnavailable(refusal.detail);
   const plan = claims.plan === null ? null : offer.plans.find(({ id }) => id === claims.plan);
   const stillSold = plan === null || currentOffer.plans.some(({ id }) => id === claims.plan);
   if (plan === undefined || !stillSold) throw offerUnavailable("the plan is no longer on offer");
-  return { ...input, caller: { ...caller, environment }, identity, claims, offer, plan, currentOffer };
+  return { ...input, caller: { ...caller, environment }, identity, claims, soldAt, offer, plan, currentOffer };
 }
 
 /** A token may come from a process that has a newer configuration in memory than this one. */

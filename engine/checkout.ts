@@ -6,10 +6,20 @@ import type { AttemptKey, Claim } from "./claims.ts";
 import { randomText } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
-import { type StripeRequest, sendToStripe } from "./stripe.ts";
+import { fulfill } from "./fulfill.ts";
+import type { SessionState } from "./fulfilment/session-truth.ts";
+import { guestIn } from "./guests.ts";
+import { isStorageError } from "./storage.ts";
+import type { StripeRequest } from "./stripe.ts";
 
-/** What a Checkout Session is sold for. */
-export type Sale = { claim: Claim; offerId: string; planId: string | null; offerVersion: number };
+/** What a Checkout Session is sold for. `return` is where its buyer comes back to, where that is ours to say. */
+export type Sale = {
+  claim: Claim;
+  offerId: string;
+  planId: string | null;
+  offerVersion: number;
+  return?: { url: string; keyHash: string; guest: string | null };
+};
 
 /** Whether a request creates a Checkout Session, however its path is spelt. */
 export function createsCheckoutSession({ method, path }: StripeRequest): boolean {
@@ -67,18 +77,19 @@ const Session = v.object({
   expires_at: v.nullish(v.number()),
 });
 
-/** Records the pending purchase of a session that Stripe has just made, or made before for the same key. */
+/** Records the pending purchase of a session that Stripe has just made, or made before for the same key. Its id. */
 export async function recordPendingPurchase(
   engine: Engine,
   { accountId, answer, sale }: { accountId: string; answer: unknown; sale: Sale },
-): Promise<void> {
+): Promise<string> {
   const session = v.parse(Session, answer);
   const { environmentId, offeringId, identityKey, attempt } = sale.claim;
+  const id = `pur_${randomText(16)}`;
   await engine.storage.write(async (tx) => {
     await tx
       .insert(purchases)
       .values({
-        id: `pur_${randomText(16)}`,
+        id,
         environmentId,
         offeringId,
         identityKey,
@@ -90,10 +101,14 @@ export async function recordPendingPurchase(
         sessionId: session.id,
         sessionExpiresAt: typeof session.expires_at === "number" ? session.expires_at * 1000 : null,
         status: "pending",
+        guest: sale.return?.guest ?? guestIn(identityKey),
+        returnUrl: sale.return?.url ?? null,
+        returnKeyHash: sale.return?.keyHash ?? null,
         createdAt: engine.now(),
       })
       .onConflictDoNothing();
   });
+  return id;
 }
 
 /** The sessions of one attempt. */
@@ -114,25 +129,34 @@ export function sessionsOf(engine: Engine, key: AttemptKey) {
 /** What Stripe says of the sessions behind a redemption's answer; `none` when it made none. */
 export type SessionStatus = "none" | "open" | "complete" | "expired" | "unknown";
 
-const StatusOnly = v.object({ status: v.picklist(["open", "complete", "expired"]) });
-
-/** Asks Stripe. One complete session makes the redemption complete; it has expired when all of them have. */
+/**
+ * Asks Stripe, and fulfils what turns out to be paid. One complete session makes the redemption complete; it has expired
+ * when all of them have, or their payment failed.
+ */
 export async function sessionStatus(engine: Engine, environment: Environment, key: AttemptKey): Promise<SessionStatus> {
   const sessions = await sessionsOf(engine, key);
   if (sessions.length === 0) return "none";
   const statuses = await Promise.all(
     sessions.map(async ({ accountId, sessionId }): Promise<SessionStatus> => {
-      const secretKey = environment.stripeAccounts.get(accountId);
-      if (secretKey === undefined) return "unknown";
-      const request = { method: "GET" as const, path: `/v1/checkout/sessions/${encodeURIComponent(sessionId)}` };
-      const { body } = await sendToStripe(engine.stripe(secretKey), request, null);
-      const parsed = v.safeParse(StatusOnly, body);
-      return parsed.success ? parsed.output.status : "unknown";
+      const fulfilled = await fulfill(engine, environment, { accountId, sessionId }).catch((error: unknown) => {
+        if (isStorageError(error)) throw error;
+        return null;
+      });
+      return fulfilled === null ? "unknown" : statusOf[fulfilled.state];
     }),
   );
   for (const decisive of ["complete", "unknown", "open"] as const) if (statuses.includes(decisive)) return decisive;
   return "expired";
 }
+
+/** A session whose payment is on its way is not to be sold again. */
+const statusOf = {
+  open: "open",
+  waiting: "complete",
+  paid: "complete",
+  failed: "expired",
+  expired: "expired",
+} as const satisfies Record<SessionState, SessionStatus>;
 
 function objectOf(value: unknown): JsonObject {
   const parsed = v.safeParse(JsonObject, value);

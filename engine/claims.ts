@@ -107,6 +107,14 @@ export async function recordOutcome(tx: Database, key: AttemptKey, outcome: "com
     .where(and(byAttempt(key), isNull(redemptions.outcome)));
 }
 
+/**
+ * Records what Stripe finally said of an attempt's Checkout Session, also where something else was recorded before: a
+ * payment that was on its way may fail, and an expired session may turn out to be paid.
+ */
+export async function settleOutcome(tx: Database, key: AttemptKey, outcome: "complete" | "expired"): Promise<void> {
+  await tx.update(redemptions).set({ outcome }).where(byAttempt(key));
+}
+
 /** Puts a holder of whom nothing was to be learned at the end of `lapsedHolders`. */
 export async function postponeHolder(tx: Database, key: AttemptKey, nowMs: number): Promise<void> {
   await tx.update(redemptions).set({ updatedAt: nowMs }).where(byAttempt(key));

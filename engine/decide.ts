@@ -28,7 +28,7 @@ export async function decide(engine: Engine, caller: Caller, input: DecisionInpu
   const startedMs = performance.now();
   const { request } = input;
   const nowMs = engine.now();
-  const identity = await resolveIdentity(caller, request.identity, nowMs);
+  const identity = await resolveIdentity(engine, caller, request.identity);
   const surface = findSurface(caller, request.surfaceSlug);
   const degraded: string[] = [];
   const holdings = await holdingsOf(engine, caller, identity, nowMs, degraded);

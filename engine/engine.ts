@@ -2,11 +2,15 @@ import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
 import { createEnvironments, type Environments } from "./environments.ts";
 import { createEventLog, type EventLog } from "./events.ts";
+import type { Fulfilled, ToldEvent } from "./fulfill.ts";
+import { createFlights, type Flights } from "./fulfilment/flights.ts";
 import { createHolders, type Holders } from "./holders.ts";
+import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Storage } from "./storage.ts";
 import { createStripeClients, type StripeClients, type StripeEndpoint } from "./stripe.ts";
 import type { Vault } from "./vault.ts";
+import { createWebhookBell, type WebhookBell } from "./webhooks/bell.ts";
 
 /** What differs between runtimes. Everything else is the engine. */
 export type EngineParts = {
@@ -33,9 +37,14 @@ export type Engine = EngineParts & {
   environments: Environments;
   events: EventLog;
   holders: Holders;
+  memberKeys: MemberKeys;
   stripe: StripeClients;
+  /** Ring it after a commit in which `tell` was called. */
+  webhookBell: WebhookBell;
   /** Redemptions under way in this process, so that a second request waits for the first. */
   redemptionsUnderWay: Map<string, Promise<RecordedAnswer>>;
+  /** Sessions that are being fulfilled in this process. */
+  fulfilments: Flights<ToldEvent, Fulfilled>;
   /** Questions to Stripe about an offer's places, under way in this process. */
   placesAskedFor: Map<string, Promise<boolean>>;
 };
@@ -47,8 +56,11 @@ export function createEngine(parts: EngineParts): Engine {
     environments: createEnvironments(parts),
     events: createEventLog(parts),
     holders: createHolders(parts),
+    memberKeys: createMemberKeys(parts),
     stripe: createStripeClients(parts),
+    webhookBell: createWebhookBell(),
     redemptionsUnderWay: new Map(),
+    fulfilments: createFlights(),
     placesAskedFor: new Map(),
   };
 }

@@ -11,11 +11,14 @@ import {
   environmentVersions,
   signingKeys,
   stripeAccounts,
+  stripeWebhookSecrets,
 } from "../schemas/tables.ts";
+import { webhookEndpoints } from "../schemas/webhook-tables.ts";
 import { type CompiledConfig, compileConfig } from "./config/compiled.ts";
 import { ScripError } from "./error.ts";
+import { openSealedRows } from "./sealed-rows.ts";
 import type { Storage } from "./storage.ts";
-import { importSigningKey, type SigningKeys } from "./token.ts";
+import type { SigningKeys } from "./token.ts";
 import { createUserJwtVerifier, type UserJwtVerifier } from "./user-jwt.ts";
 import type { Vault } from "./vault.ts";
 
@@ -29,10 +32,14 @@ export type Environment = {
   signing: SigningKeys;
   /** Account id to secret key. Never leaves the engine's process. */
   stripeAccounts: Map<string, string>;
+  /** Account id to the secrets that sign its webhooks: several while one is being replaced. */
+  stripeWebhookSecrets: Map<string, string[]>;
   /** Variables and secrets, as workflows see them; and those of them that are secret. */
   env: Record<string, string>;
   secrets: Map<string, string>;
   verifyUserJwt: UserJwtVerifier | null;
+  /** The enabled endpoints of outgoing webhooks. `types` empty means all. */
+  webhookEndpoints: readonly { id: string; types: readonly string[] }[];
 };
 
 /** The environments of this process. */
@@ -134,7 +141,7 @@ async function loadEnvironment(parts: EnvironmentParts, id: string): Promise<Env
   const { storage, vault, now } = parts;
   const { db } = storage;
   // one batch is one snapshot: keys and configuration of the same revision
-  const [[row], keys, signing, accounts, secrets] = await db.batch([
+  const [[row], keys, signing, accounts, secrets, webhookSecrets] = await db.batch([
     db.select().from(environments).where(eq(environments.id, id)),
     db
       .select()
@@ -149,40 +156,30 @@ async function loadEnvironment(parts: EnvironmentParts, id: string): Promise<Env
       .orderBy(desc(signingKeys.createdAt)),
     db.select().from(stripeAccounts).where(eq(stripeAccounts.environmentId, id)),
     db.select().from(environmentSecrets).where(eq(environmentSecrets.environmentId, id)),
+    db.select().from(stripeWebhookSecrets).where(eq(stripeWebhookSecrets.environmentId, id)),
   ]);
   if (row === undefined) return undefined;
   const compiled = await loadVersion(storage, id, row.configVersion);
   if (compiled === undefined) throw new Error(`environment ${id} lacks version ${row.configVersion}`);
-  const opened = await Promise.all(
-    signing.map(async ({ kid, secretSealed, verifyUntil }) =>
-      importSigningKey(kid, await vault.open(secretSealed, `signing:${kid}`), verifyUntil),
-    ),
-  );
-  const current = opened[signing.findIndex(({ verifyUntil }) => verifyUntil === null)];
-  if (current === undefined) throw new Error(`environment ${id} has no signing key`);
-  const secretValues = await Promise.all(
-    secrets.map(
-      async ({ name, valueSealed }) => [name, await vault.open(valueSealed, `secret:${id}:${name}`)] as const,
-    ),
-  );
-  const accountKeys = await Promise.all(
-    accounts.map(
-      async ({ accountId, secretKeySealed }) =>
-        [accountId, await vault.open(secretKeySealed, `stripe:${id}:${accountId}`)] as const,
-    ),
-  );
+  const opened = await openSealedRows(vault, { environmentId: id, signing, accounts, webhookSecrets, secrets });
   const { userJwt, variables } = compiled.config;
   return {
     id,
     revision: row.revision,
     compiled,
     keys: new Map(keys.map((key) => [key.hash, { id: key.id, kind: key.kind }])),
-    signing: { current, byKid: new Map(opened.map((key) => [key.kid, key])) },
-    stripeAccounts: new Map(accountKeys),
-    env: { ...variables, ...Object.fromEntries(secretValues) },
-    secrets: new Map(secretValues),
+    ...opened,
+    env: { ...variables, ...Object.fromEntries(opened.secrets) },
     verifyUserJwt: userJwt === null ? null : createUserJwtVerifier(userJwt, parts.fetch),
+    webhookEndpoints: await enabledWebhookEndpoints(storage, id),
   };
+}
+
+/** Read after the revision: what is newer than it is loaded again at the next look at revisions. */
+function enabledWebhookEndpoints({ db }: Storage, environmentId: string) {
+  const { id, types } = webhookEndpoints;
+  const own = and(eq(webhookEndpoints.environmentId, environmentId), isNull(webhookEndpoints.disabledAt));
+  return db.select({ id, types }).from(webhookEndpoints).where(own);
 }
 
 async function loadVersion(storage: Storage, id: string, version: number): Promise<CompiledConfig | undefined> {

@@ -56,7 +56,7 @@ export function decisionEvent(input: DecisionEventInput): PendingEvent {
 }
 
 /** Whether a value has many members or long texts. Looks no further than it must. */
-function isBulky(value: unknown): boolean {
+export function isBulky(value: unknown): boolean {
   const rest: unknown[] = [value];
   let room = 4096;
   for (let next = rest.pop(); next !== undefined && room > 0; next = rest.pop()) {
@@ -183,8 +183,8 @@ export function tryEvent(input: TryEventInput): PendingEvent {
 }
 
 /** Every secret of an environment that could turn up in what a workflow says or is answered. */
-export function secretsOf({ secrets, stripeAccounts }: Environment): string[] {
-  return [...secrets.values(), ...stripeAccounts.values()];
+export function secretsOf({ secrets, stripeAccounts, stripeWebhookSecrets }: Environment): string[] {
+  return [...secrets.values(), ...stripeAccounts.values(), ...[...stripeWebhookSecrets.values()].flat()];
 }
 
 /** A run as it may be shown and kept: the secrets in its `env` are masked by name, because one may be too short to find. */

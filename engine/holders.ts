@@ -3,12 +3,14 @@ import { entitlements } from "../schemas/sales-tables.ts";
 import type { Storage } from "./storage.ts";
 
 /**
- * Who may hold anything at all. Most visitors hold nothing, and asking the database about each of them costs more than
+ * Who may hold anything at all, members by their identifier and guests by their session. Most visitors hold nothing, and asking the database about each of them costs more than
  * the rest of a decision. A yes may be wrong and is asked of the database; a no is right as of the latest refresh, a
  * second ago at most. It decides what is offered, never who has access.
  */
 export type Holders = {
   mayHold(environmentId: string, identifier: string): boolean;
+  /** Somebody was just granted something by this process: known at once. Call it after the commit. */
+  note(environmentId: string, identifier: string): void;
   /** Reads the entitlements that were made since the last time. Call it about once a second. */
   refresh(): Promise<void>;
 };
@@ -22,14 +24,19 @@ export function createHolders({ storage }: { storage: Storage }): Holders {
   const hashes = new Set<number>();
   let complete = false;
   let lastRow = 0;
+  const note = (environmentId: string, identifier: string) => {
+    if (hashes.size <= mostHolders) hashes.add(hashOf(environmentId, identifier));
+  };
   return {
+    note,
     mayHold: (environmentId, identifier) =>
       !complete || hashes.size > mostHolders || hashes.has(hashOf(environmentId, identifier)),
     async refresh() {
       for (;;) {
         const rows = await entitlementsAfter(storage, lastRow);
-        for (const { row, environmentId, identifier } of rows) {
-          if (hashes.size <= mostHolders) hashes.add(hashOf(environmentId, identifier));
+        for (const { row, environmentId, identifier, guest } of rows) {
+          note(environmentId, identifier);
+          if (guest !== null) note(environmentId, guest);
           lastRow = row;
         }
         if (rows.length < pageSize) break;
@@ -40,12 +47,12 @@ export function createHolders({ storage }: { storage: Storage }): Holders {
   };
 }
 
-/** Rows are numbered as they are made and never deleted. */
+/** Rows are numbered as they are made and never deleted, and whose they are never changes. */
 function entitlementsAfter({ db }: Storage, lastRow: number) {
-  const { environmentId, identifier } = entitlements;
+  const { environmentId, identifier, guest } = entitlements;
   const row = sql<number>`rowid`;
   return db
-    .select({ row, environmentId, identifier })
+    .select({ row, environmentId, identifier, guest })
     .from(entitlements)
     .where(gt(row, lastRow))
     .orderBy(asc(row))

@@ -1,6 +1,8 @@
-import { eq } from "drizzle-orm";
-import { environmentSecrets, stripeAccounts } from "../schemas/tables.ts";
+import { and, desc, eq } from "drizzle-orm";
+import { environmentSecrets, stripeAccounts, stripeWebhookSecrets } from "../schemas/tables.ts";
+import { randomText } from "./digest.ts";
 import type { Engine } from "./engine.ts";
+import { ScripError } from "./error.ts";
 import { bumpRevision } from "./revision.ts";
 
 /** Connects a Stripe account, or replaces its secret key. The key is sealed and is never given out again. */
@@ -28,6 +30,65 @@ export function listStripeAccounts(engine: Engine, environmentId: string) {
   const { accountId, createdAt } = stripeAccounts;
   const rows = engine.storage.db.select({ accountId, createdAt }).from(stripeAccounts);
   return rows.where(eq(stripeAccounts.environmentId, environmentId));
+}
+
+/** An account's secrets of webhooks, newest first, without their text. */
+export function listWebhookSecrets(engine: Engine, environmentId: string, accountId: string) {
+  const { id, createdAt } = stripeWebhookSecrets;
+  return engine.storage.db
+    .select({ id, createdAt })
+    .from(stripeWebhookSecrets)
+    .where(ofAccount(environmentId, accountId))
+    .orderBy(desc(createdAt));
+}
+
+/**
+ * Adds a secret that signs an account's webhooks (`whsec_…`, of an endpoint at Stripe). Those that are there count on,
+ * so that a secret can be replaced without a gap. The same secret again adds nothing. Throws `account_not_found`.
+ */
+export async function addWebhookSecret(
+  engine: Engine,
+  environmentId: string,
+  { accountId, secret }: { accountId: string; secret: string },
+): Promise<{ id: string }> {
+  const environment = await engine.environments.reload(environmentId);
+  const known = environment?.stripeWebhookSecrets.get(accountId);
+  if (known === undefined) {
+    throw new ScripError("account_not_found", `${environmentId} has no Stripe account ${accountId}: connect it first`);
+  }
+  const rows = await engine.storage.db.select().from(stripeWebhookSecrets).where(ofAccount(environmentId, accountId));
+  for (const row of rows) {
+    if ((await engine.vault.open(row.secretSealed, `stripe-webhook:${row.id}`)) === secret) return { id: row.id };
+  }
+  const id = `whs_${randomText(12)}`;
+  const secretSealed = await engine.vault.seal(secret, `stripe-webhook:${id}`);
+  await engine.storage.write(async (tx) => {
+    await bumpRevision(tx, environmentId);
+    await tx
+      .insert(stripeWebhookSecrets)
+      .values({ id, environmentId, accountId, secretSealed, createdAt: engine.now() });
+  });
+  await engine.environments.reload(environmentId);
+  return { id };
+}
+
+/** Ends a secret of webhooks. Throws `webhook_secret_not_found`. */
+export async function removeWebhookSecret(
+  engine: Engine,
+  environmentId: string,
+  { accountId, id }: { accountId: string; id: string },
+): Promise<void> {
+  const removed = await engine.storage.write(async (tx) => {
+    await bumpRevision(tx, environmentId);
+    const own = and(ofAccount(environmentId, accountId), eq(stripeWebhookSecrets.id, id));
+    return tx.delete(stripeWebhookSecrets).where(own).returning({ id: stripeWebhookSecrets.id });
+  });
+  if (removed.length === 0) throw new ScripError("webhook_secret_not_found", `${accountId} has no secret ${id}`);
+  await engine.environments.reload(environmentId);
+}
+
+function ofAccount(environmentId: string, accountId: string) {
+  return and(eq(stripeWebhookSecrets.environmentId, environmentId), eq(stripeWebhookSecrets.accountId, accountId));
 }
 
 /** Sets a secret that workflows read in `env`. It can be replaced, not read back. */

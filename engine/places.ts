@@ -5,7 +5,10 @@ import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
 
 /** Asks Stripe about sessions whose time is over. True when one of them gave its place back. Buyers who race ask once. */
-export function freePlaces(engine: Engine, { caller, currentOffer }: AdmittedRedemption): Promise<boolean> {
+export function freePlaces(
+  engine: Engine,
+  { caller, currentOffer }: Pick<AdmittedRedemption, "caller" | "currentOffer">,
+): Promise<boolean> {
   const key = `${caller.environment.id} ${currentOffer.id}`;
   const first = engine.placesAskedFor.get(key);
   if (first !== undefined) return first;

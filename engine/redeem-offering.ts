@@ -17,10 +17,13 @@ import type { Engine } from "./engine.ts";
 import { ScripError } from "./error.ts";
 import { redemptionEvent } from "./event-data.ts";
 import { newEventId } from "./event-id.ts";
+import { grantRedemption, isCompletedByRedemption } from "./fulfilment/grant-redemption.ts";
+import { noteGrants } from "./fulfilment/grants.ts";
 import { identityKey } from "./identity.ts";
 import { freePlaces } from "./places.ts";
 import { answerOf } from "./redemption-answer.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
+import { tell, type WebhookMessage } from "./webhooks/outbox.ts";
 
 /** How much longer than the workflow's wall time a claim is held: for queueing and for writing the answer. */
 const leaseMarginMs = 10_000;
@@ -147,6 +150,8 @@ async function settle(
   const status = statusOf(run, sessions.length > 0);
   const ends = sessions.flatMap(({ sessionExpiresAt }) => (sessionExpiresAt === null ? [] : [sessionExpiresAt]));
   const nowMs = engine.now();
+  const { environment } = admitted.caller;
+  const grants = status === "succeeded" && sessions.length === 0 && isCompletedByRedemption(admitted);
   const kept = await engine.storage.write(async (tx) => {
     const settled = await settleClaim(tx, claim, {
       status,
@@ -154,19 +159,30 @@ async function settle(
       expiresAt: status !== "succeeded" || ends.length === 0 ? null : Math.max(...ends),
       nowMs,
     });
-    if (settled)
-      await tx
-        .insert(events)
-        .values(redemptionEvent({ admitted, method: methodFor(admitted), claim, run, answer, eventId, nowMs }));
-    return settled;
+    if (!settled) return null;
+    await tx
+      .insert(events)
+      .values(redemptionEvent({ admitted, method: methodFor(admitted), claim, run, answer, eventId, nowMs }));
+    if (status === "succeeded") await tell(tx, environment, [completedMessage(admitted, claim, eventId)], nowMs);
+    return grants ? grantRedemption(tx, { admitted, claim, eventId, nowMs }) : [];
   });
-  if (!kept) return null;
+  if (kept === null) return null;
+  noteGrants(engine, kept);
   if (run.verdict.kind !== "unavailable") return answer;
   throw new ScripError("sandbox_busy", "The workflow could not be run just now: try again", {
     eventId,
     retryAfterSeconds: 1,
     cause: run.verdict.reason,
   });
+}
+
+function completedMessage(
+  { offer, plan, identity }: AdmittedRedemption,
+  claim: Claim,
+  eventId: string,
+): WebhookMessage {
+  const redemption = { offeringId: claim.offeringId, offerId: offer.id, planId: plan?.id ?? null, eventId };
+  return { type: "redemption.completed", data: { redemption, identifier: identity.identifier } };
 }
 
 /**

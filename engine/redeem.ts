@@ -14,7 +14,7 @@ import { redeemOffering } from "./redeem-offering.ts";
  * identity; throws a `ScripError` with the code of the refusal, and then no workflow has run.
  */
 export async function redeem(engine: Engine, caller: Caller, input: RedemptionInput): Promise<RecordedAnswer> {
-  const identity = await resolveIdentity(caller, input.request.identity, engine.now());
+  const identity = await resolveIdentity(engine, caller, input.request.identity);
   try {
     const admitted = await admit(engine, caller, input, identity);
     return await once(engine, admitted, () => redeemOffering(engine, admitted));

@@ -32,6 +32,8 @@ export const purchases = sqliteTable(
     returnKeyHash: text("return_key_hash"),
     paymentIntentId: text("payment_intent_id"),
     subscriptionId: text("subscription_id"),
+    /** What its plan said when it was paid for: whether a refund or a lost dispute takes access back. */
+    onRefund: text("on_refund", { enum: ["revoke", "keep"] }),
     amountMinor: integer("amount_minor"),
     currency: text(),
     createdAt: integer("created_at").notNull(),
@@ -63,6 +65,8 @@ export const payments = sqliteTable(
     paymentIntentId: text("payment_intent_id").notNull(),
     refundedAt: integer("refunded_at"),
     disputedAt: integer("disputed_at"),
+    /** Grows with every answer of Stripe's that was written: an older answer must not follow a newer one. */
+    revision: integer().notNull(),
     updatedAt: integer("updated_at").notNull(),
   },
   (t) => [primaryKey({ columns: [t.environmentId, t.accountId, t.paymentIntentId] })],
@@ -103,6 +107,7 @@ export const entitlements = sqliteTable(
     index("entitlements_by_identifier").on(t.environmentId, t.identifier),
     index("entitlements_by_guest").on(t.environmentId, t.guest),
     index("entitlements_by_purchase").on(t.environmentId, t.purchaseId),
+    index("entitlements_by_payment").on(t.environmentId, t.paymentIntentId),
   ],
 );
 

@@ -77,19 +77,37 @@ export const RefreshRequest = v.object({ refreshToken: Token });
 /** Answer of `POST /api/v1/members/refresh`. */
 export const RefreshAnswer = v.object({ status: v.literal("success"), ...session });
 
+const isTimestamp = v.ISO_TIMESTAMP_REGEX;
+const momentMessage = "must be an ISO 8601 time such as 2026-01-31T00:00:00Z";
+
+/** A moment that somebody else names. */
+const Moment = v.pipe(
+  v.string(),
+  v.maxLength(40),
+  v.isoTimestamp(momentMessage),
+  v.check((text) => !isTimestamp.test(text) || isMoment(text), momentMessage),
+);
+
+/** `Date.parse` takes February 31 for March 3, and some time zones of ISO 8601 for no time at all. */
+function isMoment(text: string): boolean {
+  const day = text.slice(0, 10);
+  return !Number.isNaN(Date.parse(text)) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
+}
+
 /** Body of `POST /api/v1/access-checks` (MonetizationOS); `products` and `at` are additions of this project. */
 export const AccessCheckRequest = v.object({
   identity: IdentityInput,
   products: v.optional(v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(200))), v.maxLength(200))),
-  at: v.optional(
-    v.pipe(v.string(), v.isoTimestamp("must be an ISO 8601 time such as 2026-01-31T00:00:00Z"), v.maxLength(40)),
-  ),
+  at: v.optional(Moment),
   resource: v.optional(Resource),
   ...surroundings,
 });
 export type AccessCheckRequest = v.InferOutput<typeof AccessCheckRequest>;
 
-/** Answer of `POST /api/v1/access-checks`: a decision without its surface. `access` has each product that was asked for. */
+/**
+ * Answer of `POST /api/v1/access-checks`: a decision without its surface. `entitlements` are those active at `at`; `access`
+ * has each product that was asked for, false for those that there are not, which `unknownProducts` names.
+ */
 export const AccessCheck = v.object({
   status: v.literal("success"),
   eventId: v.pipe(v.string(), v.uuid()),
@@ -103,12 +121,27 @@ export const AccessCheck = v.object({
   at: Time,
   entitlements: v.array(EntitlementShown),
   access: v.record(v.string(), v.boolean()),
+  unknownProducts: v.array(v.string()),
 });
 export type AccessCheck = v.InferOutput<typeof AccessCheck>;
 
-/** Answer of `GET /api/v1/entitlements`: an identifier's own, newest first. */
+const Named = v.object({ id: v.string(), slug: v.string(), name: v.string() });
+
+/** Answer of `GET /api/v1/entitlements`: an identifier's own, newest first. The optional ones are there as `include` asked. */
 export const EntitlementsAnswer = v.object({
   status: v.literal("success"),
   identifier: Identifier,
-  entitlements: v.array(v.looseObject(EntitlementShown.entries)),
+  entitlements: v.array(
+    v.object({
+      ...EntitlementShown.entries,
+      /** With `inactive`: when it was taken back. */
+      revoked_at: v.optional(v.nullable(Time)),
+      plan: v.optional(v.nullable(Named)),
+      offer: v.optional(v.nullable(Named)),
+      purchase: v.optional(
+        v.nullable(v.object({ id: v.string(), status: v.string(), completed_at: v.nullable(Time) })),
+      ),
+    }),
+  ),
 });
+export type EntitlementsAnswer = v.InferOutput<typeof EntitlementsAnswer>;

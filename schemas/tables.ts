@@ -169,15 +169,15 @@ export const redemptions = sqliteTable(
 );
 
 /**
- * What happened: decisions, redemptions, tries. The details (JSON text: request, answer, run, timings, secrets masked)
- * stand in `data`, or for events that were written in bulk in the batch that `batchId` names.
+ * What happened: decisions, redemptions, tries, access checks. The details (JSON text: request, answer, run, timings,
+ * secrets masked) stand in `data`, or for events that were written in bulk in the batch that `batchId` names.
  */
 export const events = sqliteTable(
   "events",
   {
     id: text().primaryKey(),
     environmentId: text("environment_id").notNull(),
-    type: text({ enum: ["surface-decision", "offer-redemption", "method-try"] }).notNull(),
+    type: text({ enum: ["surface-decision", "offer-redemption", "method-try", "access-check", "purchase"] }).notNull(),
     status: text().notNull(),
     identifier: text(),
     offeringId: text("offering_id"),

@@ -56,8 +56,13 @@ describe("a part that must stay in its place is imported", () => {
     expect(importers((s) => s === "isolated-vm")).toEqual(["engine/sandbox/child.ts"]);
   });
 
-  test("jose: only by the two token files, and by the demo site, which is another company", () => {
-    expect(importers((s) => s === "jose")).toEqual(["demo/site-key.ts", "engine/token.ts", "engine/user-jwt.ts"]);
+  test("jose: only by the three token files, and by the demo site, which is another company", () => {
+    expect(importers((s) => s === "jose")).toEqual([
+      "demo/site-key.ts",
+      "engine/member-jwt.ts",
+      "engine/token.ts",
+      "engine/user-jwt.ts",
+    ]);
   });
 
   test("hono: never by schemas or engine", () => {

@@ -67,6 +67,7 @@ CREATE TABLE `payments` (
 	`payment_intent_id` text NOT NULL,
 	`refunded_at` integer,
 	`disputed_at` integer,
+	`revision` integer NOT NULL,
 	`updated_at` integer NOT NULL,
 	PRIMARY KEY(`environment_id`, `account_id`, `payment_intent_id`)
 );
@@ -173,6 +174,7 @@ CREATE INDEX `entitlements_by_identifier` ON `entitlements` (`environment_id`,`i
 CREATE UNIQUE INDEX `entitlements_by_cause` ON `entitlements` (`environment_id`,`cause`,`product_id`);--> statement-breakpoint
 CREATE INDEX `entitlements_by_guest` ON `entitlements` (`environment_id`,`guest`);--> statement-breakpoint
 CREATE INDEX `entitlements_by_purchase` ON `entitlements` (`environment_id`,`purchase_id`);--> statement-breakpoint
+CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`);--> statement-breakpoint
 ALTER TABLE `purchases` ADD `awaiting_payment` integer DEFAULT false NOT NULL;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `guest` text;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `member_id` text;--> statement-breakpoint
@@ -180,6 +182,7 @@ ALTER TABLE `purchases` ADD `return_url` text;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `return_key_hash` text;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `payment_intent_id` text;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `subscription_id` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `on_refund` text;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `amount_minor` integer;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `currency` text;--> statement-breakpoint
 ALTER TABLE `purchases` ADD `completed_at` integer;--> statement-breakpoint

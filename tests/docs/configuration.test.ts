@@ -119,5 +119,5 @@ test("the table of tables in ARCHITECTURE.md is what the migrations make", () =>
     statements.flatMap((statement) => /^CREATE TABLE `(\w+)`/.exec(statement)?.[1] ?? []),
   );
   const written = markedTable(readDocument("ARCHITECTURE.md"), "tables").slice(1);
-  expect(written.map(([name]) => plain(name)).toSorted()).toEqual(created.toSorted());
+  expect(written.map(([name]) => plain(name)).toSorted()).toEqual([...new Set(created)].toSorted());
 });

@@ -9,9 +9,19 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function grant(identifier: string, environmentId = world.environmentId): Promise<void> {
+async function grant(identifier: string, guest: string | null = null): Promise<void> {
   const id = crypto.randomUUID();
-  const row = { id, environmentId, identifier, productId: "prod_1", cause: `manual:${id}`, startedAt: 0, createdAt: 0 };
+  const { environmentId } = world;
+  const row = {
+    id,
+    environmentId,
+    identifier,
+    guest,
+    productId: "prod_1",
+    cause: `manual:${id}`,
+    startedAt: 0,
+    createdAt: 0,
+  };
   await world.engine.storage.write(async (tx) => tx.insert(entitlements).values(row));
 }
 
@@ -40,6 +50,22 @@ test("what another process grants is seen after the next refresh", async () => {
   expect(world.engine.holders.mayHold(world.environmentId, "late@example.com")).toBe(false);
   await world.engine.holders.refresh();
   expect(await isCustomer("late@example.com")).toBe(true);
+});
+
+test("a guest is known by the session, beside the member that it bought for", async () => {
+  await grant("buyer@example.com", "guest_1");
+  await world.engine.holders.refresh();
+  for (const who of ["buyer@example.com", "guest_1"]) {
+    expect(world.engine.holders.mayHold(world.environmentId, who)).toBe(true);
+    expect(await isCustomer(who)).toBe(true);
+  }
+});
+
+test("who was noted is known at once, before any refresh", async () => {
+  await grant("noted@example.com");
+  world.engine.holders.note(world.environmentId, "noted@example.com");
+  expect(world.engine.holders.mayHold("env_other", "noted@example.com")).toBe(false);
+  expect(await isCustomer("noted@example.com")).toBe(true);
 });
 
 test("more entitlements than one page are all read", async () => {

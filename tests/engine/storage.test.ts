@@ -46,6 +46,40 @@ test("migrations that start four times at once are applied once", async () => {
   expect(rows.map(({ name }) => name)).toEqual(migrations.map(({ name }) => name));
 });
 
+test("of writes that wait together each is whole or not there, and is told so", async () => {
+  const [storage = never()] = await openAll(1);
+  await migrate(storage, () => 1);
+  const writes = Array.from({ length: 200 }, (_, i) =>
+    storage.write(async (tx) => {
+      await tx.insert(adminTokens).values(row(`${i}-first`));
+      // every tenth breaks a rule of the database, every seventh its own
+      if (i % 10 === 0) await tx.insert(adminTokens).values(row(`${i}-first`));
+      if (i % 7 === 0) throw new Error(`no ${i}`);
+      await tx.insert(adminTokens).values(row(`${i}-second`));
+      return i;
+    }),
+  );
+  const outcomes = await Promise.allSettled(writes);
+  const kept = outcomes.flatMap((outcome, i) => (outcome.status === "fulfilled" ? [i] : []));
+  expect(kept).toEqual(Array.from({ length: 200 }, (_, i) => i).filter((i) => i % 10 !== 0 && i % 7 !== 0));
+  const there = (await storage.db.select().from(adminTokens)).map(({ hash }) => hash).toSorted();
+  expect(there).toEqual(kept.flatMap((i) => [`${i}-first`, `${i}-second`]).toSorted());
+  expect(outcomes[10]).toMatchObject({
+    reason: { cause: expect.objectContaining({ code: expect.stringMatching(/CONSTRAINT/) }) },
+  });
+});
+
+test("a write is durable when its caller hears of it, though it shared a commit", async () => {
+  const [storage = never(), other = never()] = await openAll(2);
+  await migrate(storage, () => 1);
+  const seen = Array.from({ length: 50 }, async (_, i) => {
+    await storage.write((tx) => tx.insert(adminTokens).values(row(`${i}`)));
+    const found = await other.db.select().from(adminTokens);
+    return found.some(({ hash }) => hash === `${i}`);
+  });
+  expect(await Promise.all(seen)).toEqual(seen.map(() => true));
+});
+
 test("a write that fails changes nothing and does not stop the next one", async () => {
   const [storage = never()] = await openAll(1);
   await migrate(storage, () => 1);

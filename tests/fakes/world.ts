@@ -9,7 +9,7 @@ import { ensureAdminToken } from "../../engine/admin.ts";
 import { applyConfig } from "../../engine/config/apply.ts";
 import { createEnvironment } from "../../engine/create-environment.ts";
 import { closeEngine, createEngine, type Engine } from "../../engine/engine.ts";
-import { connectStripeAccount } from "../../engine/integrations.ts";
+import { addWebhookSecret, connectStripeAccount } from "../../engine/integrations.ts";
 import { createKey } from "../../engine/keys.ts";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
@@ -44,6 +44,8 @@ export type WorldOptions = {
   /** A database that another world has made already. */
   file?: string;
   stripe?: LocalStripe;
+  /** Whether Stripe's events come by webhook; without, the world is one where they never do. */
+  webhooks?: boolean;
 };
 
 export const origin = "https://news.example.com";
@@ -55,9 +57,20 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const file = options.file ?? join(folder, "scrip.db");
   const clock = createClock(Date.parse("2026-03-01T12:00:00Z"));
   const faults: string[] = [];
+  let app: Hono | undefined;
+  const deliver: typeof fetch = async (input, init) => {
+    if (app === undefined) throw new Error("the server is not there yet");
+    return app.request(new Request(input, init));
+  };
   const stripe =
     options.stripe ??
-    createLocalStripe({ publicUrl: "http://stripe.test", secretKeys: ["sk_test_world"], now: clock.now, catalogue });
+    createLocalStripe({
+      publicUrl: "http://stripe.test",
+      secretKeys: ["sk_test_world"],
+      now: clock.now,
+      catalogue,
+      deliver,
+    });
   const storage = createStorage(createClient({ url: pathToFileURL(file).href, timeout: driverWaitMs }));
   await migrate(storage, clock.now);
   const engine = createEngine({
@@ -80,8 +93,14 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     await applyConfig(engine, environmentId, document, { author: "test", dryRun: false, expectedVersion: null });
   }
   await ensureAdminToken(engine, adminToken, { label: "test", role: "publisher" });
+  app = createApp(engine, { ownOrigins: [] });
+  if (options.webhooks) {
+    const secret = "whsec_of_the_tests";
+    await addWebhookSecret(engine, environmentId, { accountId: "acct_world", secret });
+    stripe.addWebhookEndpoint({ url: "https://scrip.test/api/v1/webhooks/stripe/acct_world", secret });
+  }
   return {
-    app: createApp(engine, { ownOrigins: [] }),
+    app,
     engine,
     stripe,
     clock,
@@ -92,6 +111,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     adminToken,
     file,
     async close() {
+      if (options.stripe === undefined) stripe.close();
       await closeEngine(engine);
       await rm(folder, { recursive: true, force: true });
     },

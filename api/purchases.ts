@@ -1,0 +1,123 @@
+import { type Context, Hono } from "hono";
+import { describeRoute } from "hono-openapi";
+import { beginPurchase } from "../engine/begin-purchase.ts";
+import type { Engine } from "../engine/engine.ts";
+import { ScripError } from "../engine/error.ts";
+import type { Caller } from "../engine/keys.ts";
+import { exchangeToken, returnFromCheckout } from "../engine/purchase-return.ts";
+import { allowedReturnUrl } from "../engine/return-url.ts";
+import { ExchangeAnswer, ExchangeRequest, PurchaseAnswer, PurchaseRequest } from "../schemas/sales.ts";
+import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
+import { clientBodyBytes, readBody } from "./body.ts";
+import { header } from "./header.ts";
+import { operation } from "./operation.ts";
+import { pageHeaders } from "./pages.ts";
+import { isoTime } from "./time.ts";
+
+const tag = "Payments";
+
+/** `/api/v1/purchases`: a page begins a purchase, the buyer returns, the page exchanges what came with the return. */
+export function purchases(engine: Engine, options: AppOptions): Hono {
+  const app = new Hono();
+  const begin = operation({
+    tag,
+    summary: "Begin the purchase of a plan",
+    description:
+      "Opens a Checkout Session for a plan by its id or slug (`planId`, or the older word `termId`) and answers with its " +
+      "address. The buyer's browser comes back to `returnUrl`, which must be on an allowed origin, with " +
+      "`allegro_purchase_token`, `allegro_purchase_error` or `allegro_purchase_pending`.",
+    security: "key",
+    body: PurchaseRequest,
+    answers: { 200: PurchaseAnswer },
+    errors: [400, 401, 403, 404, 409, 413, 502, 503],
+  });
+  app.post("/", describeRoute(begin), async (c) => {
+    const caller = await callerOf(c, engine, options);
+    const request = await readBody(c, PurchaseRequest, clientBodyBytes);
+    assertPageMaySay(c, caller, request);
+    const returnUrl = returnUrlOf(c, caller, request, options);
+    const begun = await beginPurchase(engine, caller, {
+      request,
+      returnUrl,
+      mosUserAgent: header(c, "x-mos-user-agent"),
+    });
+    const { purchaseId, url, identity, expiresAt, eventId } = begun;
+    const answer = { status: "success", eventId, purchaseId, url, identity, expiresAt: isoOrNull(expiresAt) };
+    return Response.json(answer, { headers: pageHeaders });
+  });
+  addReturn(app, engine, options);
+  addExchange(app, engine, options);
+  return app;
+}
+
+function addReturn(app: Hono, engine: Engine, options: AppOptions): void {
+  const back = operation({
+    tag,
+    summary: "Where Stripe sends a buyer's browser back to",
+    description:
+      "With `key` (and `session_id`), the return of a purchase that a page began: redirects to its `returnUrl`. With " +
+      "`session_id` and `to`, for sessions that a workflow made: fulfils, and redirects to `to` if that is allowed. " +
+      "Stripe is asked what became of the session; nothing else in the address is believed.",
+    security: "none",
+    query: {
+      key: "The key of a purchase's own return address",
+      session_id: "The Checkout Session: Stripe fills in `{CHECKOUT_SESSION_ID}`",
+      to: "Where to go on to, for sessions of workflows",
+    },
+    answers: { 303: null },
+    errors: [403, 404],
+  });
+  app.get("/return", describeRoute(back), async (c) => {
+    const { key, session_id: sessionId, to } = c.req.query();
+    const url = await returnFromCheckout(engine, returnedBy({ key, sessionId, to }), options.ownOrigins);
+    return new Response(null, { status: 303, headers: { Location: url, ...returnHeaders } });
+  });
+}
+
+const returnHeaders = { "Cache-Control": "no-store", "Referrer-Policy": "no-referrer" };
+
+function returnedBy({ key, sessionId, to }: { key?: string; sessionId?: string; to?: string }) {
+  if (key !== undefined) return { key, sessionId: sessionId ?? null };
+  if (sessionId === undefined || to === undefined)
+    throw new ScripError("purchase_not_found", "There is no such purchase");
+  return { sessionId, to };
+}
+
+function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
+  const exchange = operation({
+    tag,
+    summary: "Exchange the token of a buyer's return for a session",
+    description: "Once, within ten minutes. The JWT is the member's, or a guest's where the buyer was not signed in.",
+    security: "key",
+    body: ExchangeRequest,
+    answers: { 200: ExchangeAnswer },
+    errors: [400, 401, 403, 404, 413, 503],
+  });
+  app.post("/exchange", describeRoute(exchange), async (c) => {
+    const { environment } = await callerOf(c, engine, options);
+    const { token } = await readBody(c, ExchangeRequest, clientBodyBytes);
+    const { purchaseId, entitlements, jwt, expiresAt, refreshToken } = await exchangeToken(engine, environment, token);
+    const answer = {
+      status: "success",
+      method: "purchase",
+      purchaseId,
+      jwt,
+      expiresAt,
+      refreshToken,
+      entitlement: entitlements[0] ?? null,
+      entitlements,
+    };
+    return Response.json(answer, { headers: { ...pageHeaders, "Cache-Control": "no-store" } });
+  });
+}
+
+/** The page that asks, where it names no other. Throws `return_url_not_allowed`. */
+function returnUrlOf(c: Context, { environment }: Caller, request: PurchaseRequest, options: AppOptions): string {
+  const origin = header(c, "origin");
+  const wanted = request.returnUrl ?? (origin === undefined ? "" : `${origin}/`);
+  return allowedReturnUrl(wanted, [...environment.compiled.config.allowedOrigins, ...options.ownOrigins]);
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : isoTime(ms);
+}

@@ -1,0 +1,31 @@
+import { Hono } from "hono";
+import { describeRoute } from "hono-openapi";
+import * as v from "valibot";
+import type { Engine } from "../engine/engine.ts";
+import { receiveStripeWebhook } from "../engine/stripe-webhooks.ts";
+import { readText } from "./body.ts";
+import { header } from "./header.ts";
+import { operation } from "./operation.ts";
+
+/** Stripe's events are some kilobytes; a large invoice is a few hundred. */
+const webhookBodyBytes = 1024 * 1024;
+
+/** `POST /api/v1/webhooks/stripe/{accountId}`: what Stripe tells of payments. */
+export function stripeWebhooks(engine: Engine): Hono {
+  const about = operation({
+    tag: "Payments",
+    summary: "Receive a webhook of Stripe",
+    description:
+      "For Stripe alone: the body is signed (`Stripe-Signature`), at most five minutes off, and each event is handled " +
+      "once. What cannot be handled now is answered with an error, and Stripe sends it again.",
+    security: "none",
+    answers: { 200: v.object({ status: v.literal("success") }) },
+    errors: [400, 404, 413, 503],
+  });
+  return new Hono().post("/:accountId", describeRoute(about), async (c) => {
+    const body = await readText(c, webhookBodyBytes);
+    const signature = header(c, "stripe-signature") ?? "";
+    await receiveStripeWebhook(engine, { accountId: c.req.param("accountId"), body, signature });
+    return c.json({ status: "success" });
+  });
+}

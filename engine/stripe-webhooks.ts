@@ -1,0 +1,158 @@
+import { eq } from "drizzle-orm";
+import Stripe from "stripe";
+import * as v from "valibot";
+import { stripeAccounts } from "../schemas/tables.ts";
+import type { Engine } from "./engine.ts";
+import type { Environment } from "./environments.ts";
+import { ScripError } from "./error.ts";
+import { fulfill, handledEvents } from "./fulfill.ts";
+import { idOf } from "./fulfilment/session-truth.ts";
+import { syncPayment } from "./fulfilment/sync-payment.ts";
+import { syncSubscription } from "./fulfilment/sync-subscription.ts";
+
+/** A webhook of Stripe as it came: the raw body, byte for byte, and the `Stripe-Signature` header. */
+export type StripeWebhook = { accountId: string; body: string; signature: string };
+
+const toleranceSeconds = 300;
+
+/**
+ * Takes a webhook of a Stripe account: checks its signature with every secret that the account has in any environment,
+ * and handles the event, once in each environment that it concerns. Throws `account_not_found`,
+ * `webhook_signature_invalid`, and whatever keeps it from being handled now, so that Stripe sends it again.
+ */
+export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhook): Promise<void> {
+  const environments = await environmentsOf(engine, webhook.accountId);
+  const told = await Promise.all(
+    environments.map(async (environment) => ((await isSigned(engine, environment, webhook)) ? [environment] : [])),
+  );
+  const concerned = told.flat();
+  if (concerned.length === 0) {
+    throw new ScripError(
+      "webhook_signature_invalid",
+      "The webhook's signature is not valid: compare the signing secret with Stripe's, and the clocks",
+    );
+  }
+  const parsed = v.safeParse(StripeEvent, JSON.parse(webhook.body));
+  // an event of a kind that carries no object is none that we handle
+  if (!parsed.success) return;
+  for (const environment of concerned) await handleStripeEvent(engine, environment, webhook.accountId, parsed.output);
+}
+
+const Reference = v.nullish(v.union([v.string(), v.looseObject({ id: v.string() })]));
+const Metadata = v.nullish(v.record(v.string(), v.string()));
+
+/** Of an event, what says where to look: nothing in it is believed but ids. */
+export const StripeEvent = v.object({
+  id: v.string(),
+  type: v.string(),
+  created: v.number(),
+  data: v.object({
+    object: v.object({
+      id: v.string(),
+      payment_intent: Reference,
+      metadata: Metadata,
+      parent: v.nullish(
+        v.object({ subscription_details: v.nullish(v.object({ subscription: Reference, metadata: Metadata })) }),
+      ),
+    }),
+  }),
+});
+export type StripeEvent = v.InferOutput<typeof StripeEvent>;
+
+/** The types of event that change who has access. */
+export const handledTypes = [
+  "checkout.session.completed",
+  "checkout.session.async_payment_succeeded",
+  "checkout.session.async_payment_failed",
+  "checkout.session.expired",
+  "charge.refunded",
+  "charge.dispute.created",
+  "charge.dispute.closed",
+  "customer.subscription.updated",
+  "customer.subscription.deleted",
+  "invoice.paid",
+] as const;
+
+/** Handles an event in one environment, unless that has happened. Rejects when it should be tried again. */
+export async function handleStripeEvent(
+  engine: Engine,
+  environment: Environment,
+  accountId: string,
+  event: StripeEvent,
+): Promise<void> {
+  if (!isHandled(event.type) || isForAnother(environment, event)) return;
+  if ((await handledEvents(engine, environment.id, accountId, [event.id])).size > 0) return;
+  const { object } = event.data;
+  const common = { accountId, event: { id: event.id, type: event.type } };
+  const paymentIntentId = idOf(object.payment_intent);
+  switch (event.type) {
+    case "charge.refunded":
+    case "charge.dispute.created":
+    case "charge.dispute.closed":
+      if (paymentIntentId !== null) await syncPayment(engine, environment, { ...common, paymentIntentId });
+      return;
+    case "customer.subscription.updated":
+    case "customer.subscription.deleted":
+      return syncSubscription(engine, environment, { ...common, subscriptionId: object.id, invoiceId: null });
+    case "invoice.paid": {
+      const subscriptionId = idOf(object.parent?.subscription_details?.subscription);
+      if (subscriptionId === null) return;
+      return syncSubscription(engine, environment, { ...common, subscriptionId, invoiceId: object.id });
+    }
+    default:
+      await fulfill(engine, environment, { ...common, sessionId: object.id });
+  }
+}
+
+function isHandled(type: string): boolean {
+  return handledTypes.some((handled) => handled === type);
+}
+
+/** One account may serve several environments: what was made for one is not the others' matter. */
+function isForAnother({ id }: Environment, { data: { object } }: StripeEvent): boolean {
+  const metadata = object.parent?.subscription_details?.metadata ?? object.metadata;
+  const named = metadata?.scrip_environment;
+  return named !== undefined && named !== id;
+}
+
+async function environmentsOf(engine: Engine, accountId: string): Promise<Environment[]> {
+  const { environmentId } = stripeAccounts;
+  const rows = await engine.storage.db
+    .select({ environmentId })
+    .from(stripeAccounts)
+    .where(eq(stripeAccounts.accountId, accountId));
+  if (rows.length === 0)
+    throw new ScripError("account_not_found", `No environment has the Stripe account ${accountId}`);
+  const found = await Promise.all(rows.map((row) => engine.environments.get(row.environmentId)));
+  return found.flatMap((environment) => environment ?? []);
+}
+
+/** A secret that another process has just added is not in memory yet: one look at the database, then the answer stands. */
+async function isSigned(engine: Engine, environment: Environment, webhook: StripeWebhook): Promise<boolean> {
+  if (await fits(engine, environment, webhook)) return true;
+  const current = await engine.environments.recheck(environment.id);
+  if (current === undefined || current.revision === environment.revision) return false;
+  return fits(engine, current, webhook);
+}
+
+const crypto = Stripe.createSubtleCryptoProvider();
+
+/** Stripe's library takes any time from the future for fresh: that is looked at here. */
+async function fits(engine: Engine, environment: Environment, webhook: StripeWebhook): Promise<boolean> {
+  const { accountId, body, signature } = webhook;
+  const nowSeconds = Math.floor(engine.now() / 1000);
+  const signedAt = [...signature.matchAll(/(?:^|,)t=([^,]*)/g)].map(([, seconds]) => Number(seconds));
+  if (!signedAt.every((seconds) => seconds <= nowSeconds + toleranceSeconds)) return false;
+  for (const secret of environment.stripeWebhookSecrets.get(accountId) ?? []) {
+    const event = Stripe.webhooks.constructEventAsync(body, signature, secret, toleranceSeconds, crypto, engine.now());
+    const isGood = await event.then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof Stripe.errors.StripeSignatureVerificationError) return false;
+        throw error;
+      },
+    );
+    if (isGood) return true;
+  }
+  return false;
+}
