@@ -25,7 +25,11 @@ export function docs(app: Hono): Hono {
   let specification: ReturnType<typeof generateSpecs> | undefined;
   return new Hono()
     .get("/openapi.json", async (c) => {
-      specification ??= generateSpecs(app, { documentation: { openapi: "3.1.0", ...documentation } });
+      specification ??= generateSpecs(app, {
+        documentation: { openapi: "3.1.0", ...documentation },
+        // a set of keys is not a file because its name has a dot
+        excludeStaticFile: false,
+      });
       return c.json(await specification);
     })
     .get("/docs", (c) => {

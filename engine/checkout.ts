@@ -7,7 +7,7 @@ import { randomText } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
 import { fulfill } from "./fulfill.ts";
-import type { SessionState } from "./fulfilment/session-truth.ts";
+import type { SessionState } from "./fulfilment/truth.ts";
 import { guestIn } from "./guests.ts";
 import { isStorageError } from "./storage.ts";
 import type { StripeRequest } from "./stripe.ts";

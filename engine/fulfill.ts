@@ -2,18 +2,13 @@ import { and, eq, inArray } from "drizzle-orm";
 import { purchases, stripeEvents } from "../schemas/sales-tables.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
+import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
 import { noteGrants } from "./fulfilment/grants.ts";
-import { readSession, type SessionState } from "./fulfilment/session-truth.ts";
+import { readSession } from "./fulfilment/session-truth.ts";
 import { type Purchase, type StripeEventRef, settleSession } from "./fulfilment/settle-session.ts";
 
 /** A Checkout Session of an account, and the event of Stripe that tells of it, if one did. */
 export type SessionToFulfill = { accountId: string; sessionId: string; event?: StripeEventRef };
-
-/** What is known of a session now: its purchase as it is stored, and its state at Stripe. Null for one that is not ours. */
-export type Fulfilled = { purchase: Purchase; state: SessionState } | null;
-
-/** An event of Stripe that a fulfilment is to count as handled. `failed`: it tells of a delayed payment that failed. */
-export type ToldEvent = StripeEventRef & { failed: boolean };
 
 /**
  * Makes the database say what Stripe says of a session: a paid one has exactly one completed purchase and its plan's

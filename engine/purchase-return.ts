@@ -8,8 +8,8 @@ import { showEntitlement } from "./entitlements.ts";
 import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
 import { fulfill } from "./fulfill.ts";
-import type { SessionState } from "./fulfilment/session-truth.ts";
 import type { Purchase } from "./fulfilment/settle-session.ts";
+import type { SessionState } from "./fulfilment/truth.ts";
 import { type MemberSession, openSession } from "./member-sessions.ts";
 import { allowedReturnUrl, withOutcome } from "./return-url.ts";
 

@@ -3,8 +3,9 @@ import { entitlements } from "../../schemas/sales-tables.ts";
 import type { CompiledConfig } from "../config/compiled.ts";
 import { randomText } from "../digest.ts";
 import { endOf } from "../duration.ts";
-import type { Engine } from "../engine.ts";
+import type { Holders } from "../holders.ts";
 import type { Database } from "../storage.ts";
+import type { WebhookBell } from "../webhooks/bell.ts";
 
 /** An entitlement as it is stored. */
 export type Entitlement = typeof entitlements.$inferSelect;
@@ -69,7 +70,10 @@ export async function grant(tx: Database, grant: Grant): Promise<Entitlement[]> 
 }
 
 /** After the commit: who holds something now is known to this process at once, and the webhooks go out. */
-export function noteGrants({ holders, webhookBell }: Engine, granted: readonly Entitlement[]): void {
+export function noteGrants(
+  { holders, webhookBell }: { holders: Holders; webhookBell: WebhookBell },
+  granted: readonly Entitlement[],
+): void {
   for (const { environmentId, identifier, guest } of granted) {
     holders.note(environmentId, identifier);
     if (guest !== null) holders.note(environmentId, guest);

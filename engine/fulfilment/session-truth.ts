@@ -3,24 +3,7 @@ import * as v from "valibot";
 import type { Engine } from "../engine.ts";
 import type { Environment } from "../environments.ts";
 import { ScripError } from "../error.ts";
-
-/** What Stripe says became of a Checkout Session. `waiting`: complete, and the money is on its way. */
-export type SessionState = "open" | "waiting" | "paid" | "failed" | "expired";
-
-/** A Checkout Session as Stripe tells it now: the only thing that fulfilment believes. Amounts in minor units. */
-export type SessionTruth = {
-  id: string;
-  state: SessionState;
-  mode: "payment" | "setup" | "subscription";
-  email: string | null;
-  paymentIntentId: string | null;
-  subscriptionId: string | null;
-  amountMinor: number | null;
-  currency: string | null;
-  /** Of the payment behind it: whether all of it went back, and whether the buyer's bank disputes it. */
-  refunded: boolean;
-  disputed: boolean;
-};
+import type { SessionState, SessionTruth } from "./truth.ts";
 
 const Charge = v.object({ id: v.string(), refunded: v.boolean(), disputed: v.boolean() });
 export const PaymentIntent = v.object({

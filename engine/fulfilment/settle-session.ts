@@ -10,7 +10,7 @@ import { remember } from "./history.ts";
 import { findOrMakeMember, type Member, type MemberName } from "./members.ts";
 import { announce } from "./messages.ts";
 import { type PaymentKey, paymentState, settlePayment } from "./payment.ts";
-import type { SessionTruth } from "./session-truth.ts";
+import type { SessionTruth } from "./truth.ts";
 
 /** A purchase as it is stored. */
 export type Purchase = typeof purchases.$inferSelect;

@@ -37,14 +37,7 @@ test.each(documents())("every link of %s leads somewhere", (path) => {
 test.each(documents())("every file that %s names is there", (path) => {
   const named = /`((?:schemas|engine|api|cli|workflows|demo|local-stripe|bench|tests|docs)\/[\w./-]*)`/g;
   const missing = [...prose(path).matchAll(named)].map(([, file = ""]) => file).filter((file) => !isThere(file));
-  expect(missing.filter((file) => !comingFiles.includes(file))).toEqual([]);
-});
-
-/** Named as what is to come. */
-const comingFiles = ["engine/fulfill.ts"];
-
-test.each(comingFiles)("%s is still to come", (file) => {
-  expect(isThere(file)).toBe(false);
+  expect(missing).toEqual([]);
 });
 
 function isThere(file: string): boolean {

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { isActiveAt } from "../../engine/entitlements.ts";
-import { type Fulfilled, fulfill } from "../../engine/fulfill.ts";
+import { fulfill } from "../../engine/fulfill.ts";
+import type { Fulfilled } from "../../engine/fulfilment/fulfilled.ts";
 import { entitlements, memberEvents, members, purchases } from "../../schemas/sales-tables.ts";
 import { ask, decideFor, redeemAs } from "./requests.ts";
 import { origin, type World } from "./world.ts";

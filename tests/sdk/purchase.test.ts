@@ -293,7 +293,7 @@ describe("initiate", () => {
     await page.clock.install();
     // the checkout opens nowhere: the page stays as one that is brought back from the cache stays
     site.answers.set("purchases", () => begun(`${site.url}/nothing`));
-    await page.route("**/nothing", (route) => route.abort());
+    await page.route("**/nothing", (route) => route.fulfill({ status: 204 }));
     await initiate(page);
     await initiate(page);
     expect(paths()).toHaveLength(1);
