@@ -13,7 +13,7 @@ const placeholder = "__SCRIP_PUBLIC_KEY__";
 
 const headers = {
   // pages name no version in the address: a browser asks again after five minutes, and while it does uses what it has
-  "Cache-Control": "public, max-age=300, stale-while-revalidate=86400",
+  "Cache-Control": "public, max-age=300, stale-while-revalidate=3600",
   "X-Content-Type-Options": "nosniff",
   "Access-Control-Allow-Origin": "*",
   "Cross-Origin-Resource-Policy": "cross-origin",

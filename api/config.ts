@@ -22,6 +22,10 @@ const Settings = v.pipe(
     STRIPE_SECRET_KEY: v.optional(
       v.pipe(v.string(), v.regex(/^[sr]k_\w+$/, "must be a Stripe secret or restricted key")),
     ),
+    STRIPE_WEBHOOK_SECRET: v.optional(
+      v.pipe(v.string(), v.regex(/^whsec_\w+$/, "must be a signing secret of Stripe's webhooks (whsec_…)")),
+    ),
+    STRIPE_API_URL: v.optional(v.pipe(v.string(), v.url("must be a URL such as http://127.0.0.1:8788"))),
     CLIENT_PUBLIC_KEY: v.optional(v.pipe(v.string(), v.regex(/^pk_\w+$/, "must be a public key (pk_…)"))),
     SCRIP_MASTER_KEY: v.optional(Secret),
     SCRIP_ADMIN_TOKEN: v.optional(Secret),
@@ -39,6 +43,8 @@ const Settings = v.pipe(
     databaseAuthToken: env.DATABASE_AUTH_TOKEN ?? null,
     publicUrl: env.PUBLIC_URL ?? null,
     stripeSecretKey: env.STRIPE_SECRET_KEY ?? null,
+    stripeWebhookSecret: env.STRIPE_WEBHOOK_SECRET ?? null,
+    stripeApiUrl: env.STRIPE_API_URL ?? null,
     clientPublicKey: env.CLIENT_PUBLIC_KEY ?? null,
     masterKey: env.SCRIP_MASTER_KEY ?? null,
     adminToken: env.SCRIP_ADMIN_TOKEN ?? null,
@@ -62,6 +68,13 @@ export function readSettings(env: Record<string, string | undefined>): SettingsR
   return problems.length === 0 ? { ok: true, settings: parsed.output } : { ok: false, problems };
 }
 
+/** Where this machine reaches the server, whatever address browsers use. */
+export function localUrl({ host, port }: Settings): string {
+  const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  const name = reached.includes(":") ? `[${reached}]` : reached;
+  return `http://${name}:${port}`;
+}
+
 /** What production needs and a laptop does not. */
 function productionProblems(settings: Settings): string[] {
   const problems: string[] = [];
@@ -72,6 +85,11 @@ function productionProblems(settings: Settings): string[] {
   }
   if (settings.adminToken === null) {
     problems.push("SCRIP_ADMIN_TOKEN is missing: it opens the management API; make one with `openssl rand -hex 32`");
+  }
+  if (settings.stripeApiUrl !== null) {
+    problems.push(
+      "STRIPE_API_URL is set: a stand-in for Stripe believes every card; production talks to Stripe itself",
+    );
   }
   if (settings.publicUrl === null) {
     problems.push("PUBLIC_URL is missing: the address that buyers' browsers reach this server at");

@@ -17,8 +17,9 @@ import type { StripeEndpoint } from "../engine/stripe.ts";
 import { createVault, isVaultOf } from "../engine/vault.ts";
 import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
-import { readSettings, type Settings } from "./config.ts";
+import { localUrl, readSettings, type Settings } from "./config.ts";
 import { startDemo } from "./node-demo.ts";
+import { scheduleTasks } from "./node-tasks.ts";
 
 /** A server that listens. `stop` drains it: requests under way finish, and nothing acknowledged is lost. */
 export type RunningServer = { url: string; engine: Engine; greeting: string[]; stop(): Promise<void> };
@@ -28,7 +29,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   const logger = pino({ level: settings.logLevel });
   await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
   const url = (settings.publicUrl ?? localUrl(settings)).replace(/\/+$/, "");
-  const stripeEndpoint = settings.stripeSecretKey === null && !settings.production ? localStripeAt(settings) : null;
+  const stripeEndpoint = stripeEndpointOf(settings);
   const engine = await openEngine(settings, logger, { url, stripeEndpoint });
   if (settings.adminToken !== null) {
     await replaceAdminToken(engine, settings.adminToken, { label: "SCRIP_ADMIN_TOKEN", role: "publisher" });
@@ -50,13 +51,14 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   }, 1000);
   const underWay = new Set<Promise<unknown>>();
   const server = await listen(counted(app, underWay), settings);
+  const tasks = scheduleTasks(engine);
   return {
     url,
     engine,
     greeting: demo?.greeting ?? [`Scrip listens at ${localUrl(settings)}, for ${url}`],
     async stop() {
       clearInterval(refresh);
-      await closeServer(server);
+      await Promise.all([tasks.stop(), closeServer(server)]);
       // a visitor who leaves closes the connection, not the request: its event is still to come
       await Promise.allSettled(underWay);
       await webhooks.close();
@@ -103,11 +105,6 @@ function startProblem(error: unknown, { host, port, databaseUrl }: Settings): st
   ];
 }
 
-function localUrl({ host, port }: Settings): string {
-  const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return `http://${reached}:${port}`;
-}
-
 async function openEngine(
   settings: Settings,
   logger: Logger,
@@ -142,7 +139,14 @@ async function openEngine(
   });
 }
 
-function localStripeAt({ port }: Settings): StripeEndpoint {
+/** Null for Stripe itself. Without a key of Stripe's there is only the local one, and in production not that either. */
+function stripeEndpointOf({ stripeApiUrl, stripeSecretKey, production, port }: Settings): StripeEndpoint | null {
+  if (stripeApiUrl !== null) {
+    const { protocol, hostname, port: given } = new URL(stripeApiUrl);
+    const isHttps = protocol === "https:";
+    return { protocol: isHttps ? "https" : "http", host: hostname, port: Number(given || (isHttps ? 443 : 80)) };
+  }
+  if (stripeSecretKey !== null || production) return null;
   return { protocol: "http", host: "127.0.0.1", port: port + 1 };
 }
 

@@ -12,8 +12,11 @@ export const ConnectionOptions = v.object({
 });
 export type ConnectionOptions = v.InferOutput<typeof ConnectionOptions>;
 
-/** A server, an environment of it, and the right to manage it. `url` has no slash at its end. */
-export type Connection = { url: string; token: string; environmentId: string };
+/** A server, and the right to manage it. `url` has no slash at its end. */
+export type ServerConnection = { url: string; token: string };
+
+/** The same, and an environment of it. */
+export type Connection = ServerConnection & { environmentId: string };
 
 /** What a development server leaves in its data folder. */
 const DevFile = v.object({ url: v.string(), adminToken: v.string(), environmentId: v.string() });
@@ -24,6 +27,26 @@ type DevFile = v.InferOutput<typeof DevFile>;
  * server on this machine. Its token is for its own address only and goes nowhere else. Fails saying what is missing.
  */
 export async function findConnection(terminal: Terminal, options: ConnectionOptions): Promise<Connection> {
+  const { url, token, environmentId } = await find(terminal, options);
+  if (url === undefined || token === undefined || environmentId === undefined) {
+    throw notConnected({ url, token, environmentId });
+  }
+  return { url, token, environmentId };
+}
+
+/** Finds the server in the same places, for what is not an environment's own. */
+export async function findServer(
+  terminal: Terminal,
+  options: Omit<ConnectionOptions, "env">,
+): Promise<ServerConnection> {
+  const { url, token } = await find(terminal, options);
+  if (url === undefined || token === undefined) throw notConnected({ url, token, environmentId: "" });
+  return { url, token };
+}
+
+type Found = Record<"url" | "token" | "environmentId", string | undefined>;
+
+async function find(terminal: Terminal, options: ConnectionOptions): Promise<Found> {
   const { env } = terminal;
   const given = {
     url: said(options.url) ?? said(env.SCRIP_URL),
@@ -36,9 +59,6 @@ export async function findConnection(terminal: Terminal, options: ConnectionOpti
   const own = dev !== null && url === withoutSlash(dev.url) ? dev : null;
   const token = given.token ?? own?.adminToken;
   const environmentId = given.environmentId ?? own?.environmentId;
-  if (url === undefined || token === undefined || environmentId === undefined) {
-    throw notConnected({ url, token, environmentId });
-  }
   return { url, token, environmentId };
 }
 
@@ -55,7 +75,7 @@ function withoutSlash(address: string): string {
   return address.replace(/\/+$/, "");
 }
 
-function notConnected(found: Record<"url" | "token" | "environmentId", string | undefined>): CommandFailure {
+function notConnected(found: Found): CommandFailure {
   const missing = [
     ...(found.url === undefined ? ["the server's address (--url or SCRIP_URL)"] : []),
     ...(found.token === undefined ? ["an admin token (SCRIP_ADMIN_TOKEN or --token)"] : []),

@@ -6,6 +6,7 @@ import { addConfigCommands } from "./config-commands.ts";
 import { CommandFailure, messageOf } from "./failure.ts";
 import { addMethodCommands } from "./method-commands.ts";
 import { problemLines } from "./show-problems.ts";
+import { addTaskCommands } from "./task-commands.ts";
 import { type ExitCode, printable, type Runner, type Terminal } from "./terminal.ts";
 
 /**
@@ -31,7 +32,7 @@ export async function runScrip(terminal: Terminal, argv: readonly string[]): Pro
 
 function createProgram(terminal: Terminal, version: string, json: boolean, run: Runner): Command {
   const program = new Command("scrip")
-    .description("Operate a Scrip server: its configuration and its redemption methods")
+    .description("Operate a Scrip server: its configuration, its redemption methods and its scheduled tasks")
     .version(version, "-V, --version", "print the version")
     .exitOverride()
     .configureOutput({
@@ -51,6 +52,7 @@ function createProgram(terminal: Terminal, version: string, json: boolean, run: 
     .action(() => run(async () => (await import("./start.ts")).startServer()));
   addConfigCommands(program, run);
   addMethodCommands(program, run);
+  addTaskCommands(program, run);
   return program;
 }
 
@@ -62,6 +64,8 @@ Examples:
   scrip config push site/scrip.config.json         apply it as the next version
   scrip method check site/workflows/*.wf.ts        type-check workflows, offline
   scrip method try site/workflows/checkout.wf.ts   run one for real, without redeeming
+  scrip reconcile                                  ask Stripe about what no webhook told
+  scrip prune                                      end purchases that nobody will pay for any more
 
 The server is the one of --url, --token and --env; or of SCRIP_URL, SCRIP_ADMIN_TOKEN and SCRIP_ENVIRONMENT; or the one
 that \`scrip start\` left in data/dev.json.

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { Issue } from "../schemas/errors.ts";
 import { Json, JsonObject } from "../schemas/json.ts";
-import type { Connection } from "./connection.ts";
+import { TaskRunAnswer } from "../schemas/tasks.ts";
+import type { Connection, ServerConnection } from "./connection.ts";
 import { CommandFailure, messageOf } from "./failure.ts";
 import { RunReport } from "./run-report.ts";
 import type { Terminal } from "./terminal.ts";
@@ -30,6 +31,9 @@ export type TryAnswer = v.InferOutput<typeof TryAnswer>;
 /** The management API of one environment. Every call fails with a `CommandFailure` that says what to do. */
 export type Server = Connection & { terminal: Terminal };
 
+/** The management API of a server. */
+export type Host = ServerConnection & { terminal: Terminal };
+
 /** The configuration in force, or at a version. */
 export function getConfig(server: Server, version?: number): Promise<ServerConfig> {
   const path = version === undefined ? "config" : `config?version=${version}`;
@@ -55,27 +59,37 @@ export function postTry(server: Server, slug: string, body: JsonObject): Promise
   });
 }
 
-type Request = { method: string; path: string; body?: JsonObject };
+/** Runs a scheduled task of the server now, and waits for it. */
+export function postTaskRun(host: Host, name: string): Promise<TaskRunAnswer> {
+  const path = `/api/v1/manage/tasks/${encodeURIComponent(name)}/run`;
+  return sendTo(host, TaskRunAnswer, { method: "POST", path, waitMs: 600_000 });
+}
 
-async function send<T extends v.GenericSchema>(server: Server, answer: T, request: Request): Promise<v.InferOutput<T>> {
-  const { url, environmentId } = server;
-  const path = `/api/v1/manage/environments/${encodeURIComponent(environmentId)}/${request.path}`;
-  const { status, body } = await exchange(server, { ...request, path });
-  if (status >= 400) throw await refusal(server, status, body);
+type Request = { method: string; path: string; body?: JsonObject; waitMs?: number };
+
+/** `path` is of the environment. */
+function send<T extends v.GenericSchema>(server: Server, answer: T, request: Request): Promise<v.InferOutput<T>> {
+  const path = `/api/v1/manage/environments/${encodeURIComponent(server.environmentId)}/${request.path}`;
+  return sendTo(server, answer, { ...request, path });
+}
+
+async function sendTo<T extends v.GenericSchema>(host: Host, answer: T, request: Request): Promise<v.InferOutput<T>> {
+  const { status, body } = await exchange(host, request);
+  if (status >= 400) throw await refusal(host, status, body);
   const parsed = v.safeParse(answer, body);
   if (parsed.success) return parsed.output;
-  throw new CommandFailure("unexpected_answer", `${url} answered with something that scrip does not understand`, {
+  throw new CommandFailure("unexpected_answer", `${host.url} answered with something that scrip does not understand`, {
     hint: "Is it a Scrip server, and of the same version as this command?",
   });
 }
 
-async function exchange({ url, token, terminal }: Server, { method, path, body }: Request) {
+async function exchange({ url, token, terminal }: Host, { method, path, body, waitMs = timeoutMs }: Request) {
   try {
     const response = await terminal.fetch(`${url}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json", accept: "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(waitMs),
     });
     return { status: response.status, body: parsedJson(await response.text()) };
   } catch (error) {
@@ -99,7 +113,7 @@ function reasonOf(error: unknown): string {
 
 const ErrorAnswer = v.object({ message: v.string(), code: v.string(), issues: v.optional(v.array(Issue), []) });
 
-async function refusal(server: Server, status: number, body: unknown): Promise<CommandFailure> {
+async function refusal(server: Host, status: number, body: unknown): Promise<CommandFailure> {
   const parsed = v.safeParse(ErrorAnswer, body);
   if (!parsed.success) {
     return new CommandFailure("unexpected_answer", `${server.url} answered ${status}, and not as Scrip does`, {
@@ -122,7 +136,7 @@ const hints = new Map([
 
 const Environments = v.object({ environments: v.array(v.object({ id: v.string() })) });
 
-async function hintFor(server: Server, code: string): Promise<string | undefined> {
+async function hintFor(server: Host, code: string): Promise<string | undefined> {
   if (code !== "environment_not_found") return hints.get(code);
   const { body } = await exchange(server, { method: "GET", path: "/api/v1/manage/environments" });
   const parsed = v.safeParse(Environments, body);

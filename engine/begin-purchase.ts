@@ -4,7 +4,7 @@ import type { Identity } from "../schemas/identity.ts";
 import type { JsonObject } from "../schemas/json.ts";
 import type { PurchaseRequest } from "../schemas/sales.ts";
 import { events } from "../schemas/tables.ts";
-import { recordPendingPurchase, type Sale, withReferences } from "./checkout.ts";
+import { newPurchaseId, recordPendingPurchase, type Sale, withReferences } from "./checkout.ts";
 import { type Claim, claimRedemption, settleClaim } from "./claims.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import { visitorContext } from "./context.ts";
@@ -139,15 +139,17 @@ async function openCheckout(engine: Engine, caller: Caller, opening: Opening): P
   if (secretKey === undefined) {
     throw new ScripError("checkout_refused", `The offer's Stripe account ${accountId} is not connected`);
   }
-  const returnKey = randomText(32);
+  const [purchaseId, secret] = [newPurchaseId(), randomText(32)];
+  const returnKey = `${purchaseId}.${secret}`;
   const sale: Sale = {
     claim,
     offerId: sold.offer.id,
     planId: sold.plan.id,
     offerVersion: environment.compiled.version,
     return: {
+      purchaseId,
       url: input.returnUrl,
-      keyHash: await sha256Hex(returnKey),
+      keyHash: await sha256Hex(secret),
       guest: identity.isAuthenticated ? null : newGuest(),
     },
   };
@@ -156,7 +158,7 @@ async function openCheckout(engine: Engine, caller: Caller, opening: Opening): P
   const answer = await sendToStripe(engine.stripe(secretKey), request, `scrip-purchase-${claim.offeringId}`);
   const session = v.safeParse(Session, answer.body);
   if (!answer.ok || !session.success) throw refusedBy(answer.status, answer.body);
-  const purchaseId = await recordPendingPurchase(engine, { accountId, answer: answer.body, sale });
+  await recordPendingPurchase(engine, { accountId, answer: answer.body, sale });
   const expiresAt = typeof session.output.expires_at === "number" ? session.output.expires_at * 1000 : null;
   const begun = { purchaseId, url: session.output.url, expiresAt, identity, eventId: newEventId() };
   await settle(engine, caller, opening, begun);

@@ -26,7 +26,7 @@ export async function readCatalogue(storage: Storage, environment: Environment, 
 }
 
 /**
- * The ids of products by what a caller calls them, a slug or an id; whom it does not find was never a product here. A
+ * The ids of products by what a caller calls them, a slug or an id; what it does not find was never a product here. A
  * product that is no longer in the configuration is found, because somebody may hold it.
  */
 export async function findProducts(
@@ -37,8 +37,7 @@ export async function findProducts(
   const { productIds } = environment.compiled;
   const ids = new Set(productIds.values());
   const idOf = (name: string) => productIds.get(name) ?? (ids.has(name) ? name : undefined);
-  // no slug and no id has other characters, and some the driver cannot take
-  const unknown = called.filter((name) => idOf(name) === undefined && /^[\w-]+$/.test(name));
+  const unknown = called.filter((name) => idOf(name) === undefined);
   const former = unknown.length === 0 ? [] : await readProductIds(storage, environment.id, unknown);
   const formerId = (name: string) =>
     (former.find(({ slug }) => slug === name) ?? former.find(({ id }) => id === name))?.id;

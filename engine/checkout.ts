@@ -18,7 +18,7 @@ export type Sale = {
   offerId: string;
   planId: string | null;
   offerVersion: number;
-  return?: { url: string; keyHash: string; guest: string | null };
+  return?: { purchaseId: string; url: string; keyHash: string; guest: string | null };
 };
 
 /** Whether a request creates a Checkout Session, however its path is spelt. */
@@ -72,19 +72,24 @@ export function withReferences(request: StripeRequest, environmentId: string, sa
   };
 }
 
+/** The id of a purchase that is about to be recorded. */
+export function newPurchaseId(): string {
+  return `pur_${randomText(16)}`;
+}
+
 const Session = v.object({
   id: v.pipe(v.string(), v.startsWith("cs_")),
   expires_at: v.nullish(v.number()),
 });
 
-/** Records the pending purchase of a session that Stripe has just made, or made before for the same key. Its id. */
+/** Records the pending purchase of a session that Stripe has just made, or made before for the same key. */
 export async function recordPendingPurchase(
   engine: Engine,
   { accountId, answer, sale }: { accountId: string; answer: unknown; sale: Sale },
-): Promise<string> {
+): Promise<void> {
   const session = v.parse(Session, answer);
   const { environmentId, offeringId, identityKey, attempt } = sale.claim;
-  const id = `pur_${randomText(16)}`;
+  const id = sale.return?.purchaseId ?? newPurchaseId();
   await engine.storage.write(async (tx) => {
     await tx
       .insert(purchases)
@@ -108,7 +113,6 @@ export async function recordPendingPurchase(
       })
       .onConflictDoNothing();
   });
-  return id;
 }
 
 /** The sessions of one attempt. */

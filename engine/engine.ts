@@ -2,8 +2,10 @@ import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
 import { createEnvironments, type Environments } from "./environments.ts";
 import { createEventLog, type EventLog } from "./events.ts";
+import { createPurchaseFinder, type PurchaseFinder } from "./fulfilment/find-purchases.ts";
 import { createFlights, type Flights } from "./fulfilment/flights.ts";
 import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
+import { createSettler, type Settler } from "./fulfilment/settler.ts";
 import { createHolders, type Holders } from "./holders.ts";
 import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -45,6 +47,9 @@ export type Engine = EngineParts & {
   redemptionsUnderWay: Map<string, Promise<RecordedAnswer>>;
   /** Sessions that are being fulfilled in this process. */
   fulfilments: Flights<ToldEvent, Fulfilled>;
+  findPurchase: PurchaseFinder;
+  /** Writes what Stripe said of sessions. */
+  settle: Settler;
   /** Questions to Stripe about an offer's places, under way in this process. */
   placesAskedFor: Map<string, Promise<boolean>>;
 };
@@ -61,6 +66,8 @@ export function createEngine(parts: EngineParts): Engine {
     webhookBell: createWebhookBell(),
     redemptionsUnderWay: new Map(),
     fulfilments: createFlights(),
+    findPurchase: createPurchaseFinder(parts),
+    settle: createSettler(parts),
     placesAskedFor: new Map(),
   };
 }

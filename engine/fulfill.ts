@@ -1,14 +1,18 @@
 import { and, eq, inArray } from "drizzle-orm";
-import { purchases, stripeEvents } from "../schemas/sales-tables.ts";
+import { stripeEvents } from "../schemas/sales-tables.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
 import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
 import { noteGrants } from "./fulfilment/grants.ts";
 import { readSession } from "./fulfilment/session-truth.ts";
-import { type Purchase, type StripeEventRef, settleSession } from "./fulfilment/settle-session.ts";
+import { recordEvents } from "./fulfilment/settle-sessions.ts";
+import type { Purchase, StripeEventRef } from "./fulfilment/settling.ts";
 
-/** A Checkout Session of an account, and the event of Stripe that tells of it, if one did. */
-export type SessionToFulfill = { accountId: string; sessionId: string; event?: StripeEventRef };
+/**
+ * A Checkout Session of an account, and the event of Stripe that tells of it, if one did. With `again` Stripe is asked of a
+ * completed one too.
+ */
+export type SessionToFulfill = { accountId: string; sessionId: string; event?: StripeEventRef; again?: boolean };
 
 /**
  * Makes the database say what Stripe says of a session: a paid one has exactly one completed purchase and its plan's
@@ -17,7 +21,7 @@ export type SessionToFulfill = { accountId: string; sessionId: string; event?: S
  * `stripe_unreachable` or `storage_unavailable` where it should be called again.
  */
 export function fulfill(engine: Engine, environment: Environment, session: SessionToFulfill): Promise<Fulfilled> {
-  const key = `${environment.id} ${session.accountId} ${session.sessionId}`;
+  const key = `${environment.id} ${session.accountId} ${session.sessionId} ${session.again === true}`;
   const told = session.event === undefined ? [] : [toldBy(session.event)];
   return engine.fulfilments.join(key, told, (events) => run(engine, environment, session, events));
 }
@@ -25,22 +29,38 @@ export function fulfill(engine: Engine, environment: Environment, session: Sessi
 async function run(
   engine: Engine,
   environment: Environment,
-  { accountId, sessionId }: SessionToFulfill,
+  { accountId, sessionId, again = false }: SessionToFulfill,
   events: readonly ToldEvent[],
 ): Promise<Fulfilled> {
-  const purchase = await findPurchase(engine, environment.id, { accountId, sessionId });
+  const key = { environmentId: environment.id, accountId, sessionId };
+  const purchase = await engine.findPurchase(key);
   if (purchase === undefined) return null;
+  if (purchase.completedAt !== null && !again) {
+    // what became of the payment afterwards is told by other events
+    await recordAlone(engine, purchase, events);
+    return { purchase, state: "paid" };
+  }
   const failed = events.some((event) => event.failed);
   const truth = await readSession(engine, environment, { accountId, sessionId, failed });
+  if (truth.state === "open" && events.length === 0) return { purchase, state: truth.state };
   const sold = await engine.environments.version(environment.id, purchase.offerVersion);
   if (sold === undefined) throw new Error(`${environment.id} lacks version ${purchase.offerVersion}`);
-  const nowMs = engine.now();
-  if (truth.state === "open" && events.length === 0) return { purchase, state: truth.state };
-  const settling = { environment, sold, purchase, truth, events, nowMs };
-  const { completed, granted } = await engine.storage.write((tx) => settleSession(tx, settling));
+  const { completed, granted } = await engine.settle({
+    environment,
+    sold,
+    purchase,
+    truth,
+    events,
+    nowMs: engine.now(),
+  });
   noteGrants(engine, granted);
-  const after = completed ?? (await findPurchase(engine, environment.id, { accountId, sessionId })) ?? purchase;
-  return { purchase: after, state: truth.state };
+  return { purchase: completed ?? (await engine.findPurchase(key)) ?? purchase, state: truth.state };
+}
+
+async function recordAlone(engine: Engine, purchase: Purchase, events: readonly ToldEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  const { environmentId, accountId } = purchase;
+  await engine.storage.write((tx) => recordEvents(tx, environmentId, accountId, events, engine.now()));
 }
 
 /** Events that were handled already, among some. */
@@ -61,24 +81,6 @@ export async function handledEvents(
       ),
     );
   return new Set(rows.map(({ eventId }) => eventId));
-}
-
-async function findPurchase(
-  engine: Engine,
-  environmentId: string,
-  { accountId, sessionId }: SessionToFulfill,
-): Promise<Purchase | undefined> {
-  const [row] = await engine.storage.db
-    .select()
-    .from(purchases)
-    .where(
-      and(
-        eq(purchases.environmentId, environmentId),
-        eq(purchases.accountId, accountId),
-        eq(purchases.sessionId, sessionId),
-      ),
-    );
-  return row;
 }
 
 function toldBy(event: StripeEventRef): ToldEvent {

@@ -8,7 +8,7 @@ import { showEntitlement } from "./entitlements.ts";
 import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
 import { fulfill } from "./fulfill.ts";
-import type { Purchase } from "./fulfilment/settle-session.ts";
+import type { Purchase } from "./fulfilment/settling.ts";
 import type { SessionState } from "./fulfilment/truth.ts";
 import { type MemberSession, openSession } from "./member-sessions.ts";
 import { allowedReturnUrl, withOutcome } from "./return-url.ts";
@@ -54,12 +54,17 @@ function stateOf({ status, completedAt }: Purchase, state: SessionState | null):
   return status === "failed" || status === "expired" ? "failed" : "pending";
 }
 
-async function findReturned(engine: Engine, returned: PurchaseReturn): Promise<Purchase | undefined> {
-  const own =
-    "key" in returned
-      ? eq(purchases.returnKeyHash, await sha256Hex(returned.key))
-      : eq(purchases.sessionId, returned.sessionId);
-  const [row] = await engine.storage.db.select().from(purchases).where(own);
+async function findReturned({ storage }: Engine, returned: PurchaseReturn): Promise<Purchase | undefined> {
+  if ("to" in returned) {
+    const [row] = await storage.db.select().from(purchases).where(eq(purchases.sessionId, returned.sessionId));
+    return row;
+  }
+  const [id = "", secret = ""] = returned.key.split(".");
+  const hash = await sha256Hex(secret);
+  const [row] = await storage.db
+    .select()
+    .from(purchases)
+    .where(and(eq(purchases.id, id), eq(purchases.returnKeyHash, hash)));
   return row;
 }
 

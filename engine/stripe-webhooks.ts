@@ -1,4 +1,5 @@
 import { eq } from "drizzle-orm";
+import { LRUCache } from "lru-cache";
 import Stripe from "stripe";
 import * as v from "valibot";
 import { stripeAccounts } from "../schemas/tables.ts";
@@ -9,6 +10,7 @@ import { fulfill, handledEvents } from "./fulfill.ts";
 import { idOf } from "./fulfilment/session-truth.ts";
 import { syncPayment } from "./fulfilment/sync-payment.ts";
 import { syncSubscription } from "./fulfilment/sync-subscription.ts";
+import type { Storage } from "./storage.ts";
 
 /** A webhook of Stripe as it came: the raw body, byte for byte, and the `Stripe-Signature` header. */
 export type StripeWebhook = { accountId: string; body: string; signature: string };
@@ -81,9 +83,14 @@ export async function handleStripeEvent(
   event: StripeEvent,
 ): Promise<void> {
   if (!isHandled(event.type) || isForAnother(environment, event)) return;
-  if ((await handledEvents(engine, environment.id, accountId, [event.id])).size > 0) return;
   const { object } = event.data;
   const common = { accountId, event: { id: event.id, type: event.type } };
+  // a session that is completed already asks nobody anything
+  if (event.type.startsWith("checkout.session.")) {
+    await fulfill(engine, environment, { ...common, sessionId: object.id });
+    return;
+  }
+  if ((await handledEvents(engine, environment.id, accountId, [event.id])).size > 0) return;
   const paymentIntentId = idOf(object.payment_intent);
   switch (event.type) {
     case "charge.refunded":
@@ -99,8 +106,6 @@ export async function handleStripeEvent(
       if (subscriptionId === null) return;
       return syncSubscription(engine, environment, { ...common, subscriptionId, invoiceId: object.id });
     }
-    default:
-      await fulfill(engine, environment, { ...common, sessionId: object.id });
   }
 }
 
@@ -116,15 +121,32 @@ function isForAnother({ id }: Environment, { data: { object } }: StripeEvent): b
 }
 
 async function environmentsOf(engine: Engine, accountId: string): Promise<Environment[]> {
+  const ids = ownersOf(engine.storage).get(accountId) ?? (await readOwners(engine, accountId));
+  const found = await Promise.all(ids.map((id) => engine.environments.get(id)));
+  return found.flatMap((environment) => environment ?? []);
+}
+
+/** Which environments have an account seldom changes, and is asked for every event: a second old is new enough. */
+const owners = new WeakMap<Storage, LRUCache<string, string[]>>();
+
+function ownersOf(storage: Storage): LRUCache<string, string[]> {
+  const known = owners.get(storage) ?? new LRUCache<string, string[]>({ max: 1000, ttl: 1000 });
+  owners.set(storage, known);
+  return known;
+}
+
+async function readOwners(engine: Engine, accountId: string): Promise<string[]> {
   const { environmentId } = stripeAccounts;
   const rows = await engine.storage.db
     .select({ environmentId })
     .from(stripeAccounts)
     .where(eq(stripeAccounts.accountId, accountId));
-  if (rows.length === 0)
+  if (rows.length === 0) {
     throw new ScripError("account_not_found", `No environment has the Stripe account ${accountId}`);
-  const found = await Promise.all(rows.map((row) => engine.environments.get(row.environmentId)));
-  return found.flatMap((environment) => environment ?? []);
+  }
+  const ids = rows.map((row) => row.environmentId);
+  ownersOf(engine.storage).set(accountId, ids);
+  return ids;
 }
 
 /** A secret that another process has just added is not in memory yet: one look at the database, then the answer stands. */

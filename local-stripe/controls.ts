@@ -95,7 +95,7 @@ function pay(context: Context, id: string, { email, name, method = "card" }: Qui
 }
 
 /** Throws a `StripeRefusal` when the card of a session's customer is declined. */
-export function checkCard({ store }: Context, { customer }: Records["session"]): void {
+function checkCard({ store }: Context, { customer }: Records["session"]): void {
   if (store.get("customer", customer ?? "")?.failing) {
     throw new StripeRefusal(402, {
       type: "card_error",

@@ -20,5 +20,10 @@ export function cutConnection(c: HonoContext): Response {
   return RESPONSE_ALREADY_SENT;
 }
 
+/** Whether an answer stands for a connection that was cut. */
+export function isCut(response: Response): boolean {
+  return response.headers.has("x-hono-already-sent");
+}
+
 /** What @hono/node-server puts in the environment of a request. */
 const bindings = v.object({ incoming: v.instance(IncomingMessage) });

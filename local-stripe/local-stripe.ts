@@ -9,7 +9,7 @@ import { openClock } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { addControlRoutes, type RoutedControls } from "./control-routes.ts";
 import { createControls } from "./controls.ts";
-import { ConnectionCut } from "./cut-connection.ts";
+import { ConnectionCut, isCut } from "./cut-connection.ts";
 import { applyDue } from "./due.ts";
 import { endpoints } from "./endpoints.ts";
 import { errorJson, StripeRefusal, unrecognizedUrl } from "./errors.ts";
@@ -141,7 +141,7 @@ function createApp(counter: Counter, seen: SeenRequest[], controls: RoutedContro
     };
     try {
       await next();
-      see(c.res.headers.has("x-hono-already-sent") ? 0 : c.res.status);
+      see(isCut(c.res) ? 0 : c.res.status);
     } catch (error) {
       see(0);
       throw error;

@@ -78,7 +78,8 @@ export interface Outbox {
   deliveries(): Delivery[];
 }
 
-const undelivered = "(select count(*) from deliveries where event = events.id and state <> 'delivered') as undelivered";
+const undelivered =
+  "(select count(distinct url) from deliveries where event = events.id and state <> 'delivered') as undelivered";
 
 /** The outbox in a database that `openTables` has prepared. */
 export function openOutbox(database: DatabaseSync): Outbox {

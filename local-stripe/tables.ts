@@ -73,7 +73,7 @@ const second = `
     seq integer primary key autoincrement, id text not null unique, type text not null, created integer not null,
     body text not null
   );
-  create index events_by_time on events (created, seq);
+  create index events_by_time on events (created, seq, type);
   create table endpoints (url text primary key, secret text not null, enabled text not null);
   create table deliveries (
     seq integer primary key autoincrement, event text not null, url text not null, state text not null,

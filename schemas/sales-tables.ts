@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { JsonObject } from "./json.ts";
 
@@ -28,7 +29,7 @@ export const purchases = sqliteTable(
     memberId: text("member_id"),
     /** Where the buyer's browser goes afterwards; null where the workflow chose that itself. */
     returnUrl: text("return_url"),
-    /** SHA-256 of the key in the return address. */
+    /** SHA-256 of the secret in the return address. */
     returnKeyHash: text("return_key_hash"),
     paymentIntentId: text("payment_intent_id"),
     subscriptionId: text("subscription_id"),
@@ -42,13 +43,13 @@ export const purchases = sqliteTable(
     askedAt: integer("asked_at"),
   },
   (t) => [
-    uniqueIndex("purchases_by_session").on(t.environmentId, t.accountId, t.sessionId),
+    uniqueIndex("purchases_by_session").on(t.sessionId, t.accountId, t.environmentId),
     index("purchases_by_redemption").on(t.environmentId, t.offeringId, t.identityKey),
-    index("purchases_by_session_id").on(t.sessionId),
-    index("purchases_by_return_key").on(t.returnKeyHash),
-    index("purchases_by_payment_intent").on(t.environmentId, t.accountId, t.paymentIntentId),
-    index("purchases_by_subscription").on(t.environmentId, t.accountId, t.subscriptionId),
-    index("purchases_by_status").on(t.environmentId, t.status, t.createdAt),
+    // what most rows do not have, or have no longer, costs them nothing
+    index("purchases_by_payment_intent").on(t.paymentIntentId).where(sql`payment_intent_id is not null`),
+    index("purchases_by_subscription").on(t.subscriptionId).where(sql`subscription_id is not null`),
+    index("purchases_pending").on(t.environmentId, t.createdAt).where(sql`status = 'pending'`),
+    index("purchases_by_member").on(t.memberId).where(sql`member_id is not null`),
     index("purchases_by_time").on(t.environmentId, t.createdAt),
   ],
 );

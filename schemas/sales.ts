@@ -81,7 +81,7 @@ const isTimestamp = v.ISO_TIMESTAMP_REGEX;
 const momentMessage = "must be an ISO 8601 time such as 2026-01-31T00:00:00Z";
 
 /** A moment that somebody else names. */
-const Moment = v.pipe(
+export const Moment = v.pipe(
   v.string(),
   v.maxLength(40),
   v.isoTimestamp(momentMessage),

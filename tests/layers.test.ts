@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 /** The rules of the house, executed: who may import whom. ARCHITECTURE.md says why. */
 const prose = /\/\*[\s\S]*?\*\/|^import[^;]*;|^export \{[^;]*;|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|\/\/.*/gm;
 const root = join(import.meta.dirname, "..");
-const rooms = ["schemas", "engine", "api", "workflows", "cli", "demo", "local-stripe"];
+const rooms = ["schemas", "engine", "api", "workflows", "cli", "demo", "local-stripe", "sdk"];
 const files = rooms.flatMap((room) =>
   globSync(`${room}/**/*.ts`, { cwd: root }).filter((file) => !/\.test\.ts$|\/generated\//.test(file)),
 );
@@ -37,8 +37,9 @@ const allowed: Record<string, string[]> = {
   engine: ["schemas"],
   workflows: [],
   "local-stripe": [],
+  sdk: [],
   demo: ["schemas", "engine"],
-  api: ["schemas", "engine", "demo", "local-stripe"],
+  api: ["schemas", "engine", "demo", "local-stripe", "sdk"],
   cli: ["schemas", "engine", "api", "demo"],
 };
 
@@ -73,6 +74,19 @@ describe("a part that must stay in its place is imported", () => {
   test("the local Stripe and the demo: in the api only by the development side of the Node root", () => {
     const strays = importers((s) => /^(local-stripe|demo)\//.test(s)).filter((file) => roomOf(file) === "api");
     expect(strays).toEqual(["api/node-demo.ts"]);
+  });
+
+  test("the browser client: only as the texts that are made of it, and only by the file that serves them", () => {
+    const strays = files.filter((file) => roomOf(file) !== "sdk");
+    const taken = strays.flatMap((file) => importsOf(file).map((specifier) => ({ file, specifier })));
+    expect(taken.filter(({ specifier }) => specifier.startsWith("sdk/"))).toEqual([
+      { file: "api/client-js.ts", specifier: "sdk/generated/bundle.ts" },
+    ]);
+  });
+
+  test("packages: none by the browser client, but by what bundles it", () => {
+    const own = importers((s) => !/^(sdk|schemas)\//.test(s)).filter((file) => roomOf(file) === "sdk");
+    expect(own).toEqual(["sdk/build/generate.ts"]);
   });
 
   test("drizzle's tables and the database client: never by the api's routes", () => {

@@ -1,6 +1,9 @@
 import type { RedemptionMethodWorkflow } from "mos:workflow";
 
-/** The recipe of `stripe-checkout.wf.ts` with the site's own address, which the environment's variables give. */
+/**
+ * The recipe of `stripe-checkout.wf.ts` with the site's own addresses, which the environment's variables give. A buyer who
+ * has paid comes back by way of Scrip, so that the purchase is fulfilled before the page asks what it may show.
+ */
 const workflow: RedemptionMethodWorkflow = async ({ identity, offer, env, utils }) => {
   const site = env.SITE_URL;
   if (identity.userType === "anonymous") {
@@ -12,6 +15,7 @@ const workflow: RedemptionMethodWorkflow = async ({ identity, offer, env, utils 
       url: `${site}/sign-up?offerToken=${offer.token}`,
     };
   }
+  const thanks = encodeURIComponent(`${site}?checkout=success`);
   const { accountId, instructions } = offer.redemption;
   const session = await utils.integrations.stripe.fetch(accountId, {
     method: "POST",
@@ -19,7 +23,8 @@ const workflow: RedemptionMethodWorkflow = async ({ identity, offer, env, utils 
     body: {
       ...instructions,
       customer_email: identity.identifier.includes("@") ? identity.identifier : undefined,
-      success_url: `${site}?checkout=success`,
+      // Stripe fills in the braces
+      success_url: `${env.SCRIP_URL}/api/v1/purchases/return?session_id={CHECKOUT_SESSION_ID}&to=${thanks}`,
       cancel_url: `${site}?checkout=cancelled`,
     },
   });

@@ -1,4 +1,4 @@
-import type { Purchase, StripeEventRef } from "./settle-session.ts";
+import type { Purchase, StripeEventRef } from "./settling.ts";
 import type { SessionState } from "./truth.ts";
 
 /** What is known of a session now: its purchase as it is stored, and its state at Stripe. Null for one that is not ours. */

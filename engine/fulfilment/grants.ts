@@ -46,27 +46,30 @@ export type Grant = {
 
 /**
  * One entitlement for each product of a plan, beside whatever is there already (Allegro, "How Plans Create
- * Entitlements"). The same cause grants once: what was granted before is not given back again. One statement.
+ * Entitlements"): what is to be written for a grant.
  */
-export async function grant(tx: Database, grant: Grant): Promise<Entitlement[]> {
+export function entitlementsOf(grant: Grant): Entitlement[] {
   const { plan, startMs, paidUntilMs = 0, exactlyUntilMs, nowMs, ...rest } = grant;
   const end = endOf(startMs, plan.plan.duration);
   const endedAt = exactlyUntilMs ?? (end === null ? null : Math.max(end, paidUntilMs));
-  return tx
-    .insert(entitlements)
-    .values(
-      plan.products.map(({ id: productId }) => ({
-        ...rest,
-        id: `ent_${randomText(16)}`,
-        planId: plan.id,
-        productId,
-        startedAt: startMs,
-        endedAt,
-        createdAt: nowMs,
-      })),
-    )
-    .onConflictDoNothing()
-    .returning();
+  return plan.products.map(({ id: productId }) => ({
+    ...rest,
+    id: `ent_${randomText(16)}`,
+    planId: plan.id,
+    productId,
+    reason: null,
+    startedAt: startMs,
+    endedAt,
+    revokedAt: null,
+    revokedBecause: null,
+    revokedReason: null,
+    createdAt: nowMs,
+  }));
+}
+
+/** Grants, and gives what was granted: the same cause grants once, and what it granted before is not given again. */
+export async function grant(tx: Database, grant: Grant): Promise<Entitlement[]> {
+  return tx.insert(entitlements).values(entitlementsOf(grant)).onConflictDoNothing().returning();
 }
 
 /** After the commit: who holds something now is known to this process at once, and the webhooks go out. */

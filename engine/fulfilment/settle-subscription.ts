@@ -6,7 +6,7 @@ import { type Entitlement, grant, type SoldPlan } from "./grants.ts";
 import { type HistoryEvent, remember } from "./history.ts";
 import { announce, type Cause } from "./messages.ts";
 import { paymentState, settlePayment } from "./payment.ts";
-import type { Purchase } from "./settle-session.ts";
+import type { Purchase } from "./settling.ts";
 
 /** A subscription as Stripe tells it now (Stripe API reference, "The Subscription object"). Milliseconds since the epoch. */
 export type Subscription = {

@@ -7,10 +7,11 @@ import { ScripError } from "../error.ts";
 import { fulfill } from "../fulfill.ts";
 import { settlePayment } from "./payment.ts";
 import { readPayment, readStripe } from "./session-truth.ts";
-import { recordEvents, type StripeEventRef } from "./settle-session.ts";
+import { recordEvents } from "./settle-sessions.ts";
+import type { StripeEventRef } from "./settling.ts";
 
-/** A payment that an event of Stripe is about. */
-export type PaymentNews = { accountId: string; paymentIntentId: string; event: StripeEventRef };
+/** A payment to ask about, and the event of Stripe that tells of it, if one did. */
+export type PaymentNews = { accountId: string; paymentIntentId: string; event?: StripeEventRef };
 
 const mostTries = 5;
 
@@ -27,7 +28,7 @@ export async function syncPayment(engine: Engine, environment: Environment, news
     const nowMs = engine.now();
     const settled = await engine.storage.write(async (tx) => {
       const kept = await settlePayment(tx, environment, key, { ...state, since: before }, nowMs);
-      if (kept) await recordEvents(tx, environment.id, accountId, [event], nowMs);
+      if (kept) await recordEvents(tx, environment.id, accountId, event === undefined ? [] : [event], nowMs);
       return kept;
     });
     if (settled) break;

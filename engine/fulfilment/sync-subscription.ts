@@ -6,8 +6,9 @@ import type { Environment } from "../environments.ts";
 import { fulfill } from "../fulfill.ts";
 import { soldPlan } from "./grants.ts";
 import { firstPaymentIntent, InvoicePayments, readStripe } from "./session-truth.ts";
-import { type Purchase, recordEvents, type StripeEventRef } from "./settle-session.ts";
+import { recordEvents } from "./settle-sessions.ts";
 import { type Invoice, type Subscription, settleSubscription } from "./settle-subscription.ts";
+import type { Purchase, StripeEventRef } from "./settling.ts";
 
 /** A subscription that an event of Stripe is about, and the invoice, where one was paid. */
 export type SubscriptionNews = {

@@ -59,16 +59,15 @@ async function settleDelivered(tx: Database, claimed: Claimed, nowMs: number): P
     .where(ofClaim(claimed));
 }
 
-/** Only under the lease: whoever took it up after that knows better. */
+/** Only under the lease, which whoever settled it has ended: whoever took it up after that knows better. */
 async function settleFailed(tx: Database, claimed: Claimed, result: AttemptResult, nowMs: number): Promise<void> {
   const isFinal = result.status === 410 || result.error === "withdrawn";
   const delayMs = isFinal ? null : nextDelayMs(claimed.attempts + 1, result.retryAfterMs);
   const next = delayMs === null ? { status: "failed" as const } : { nextAttemptAt: nowMs + delayMs };
-  const { status, leaseUntil } = webhookDeliveries;
   await tx
     .update(webhookDeliveries)
     .set({ attempts: claimed.attempts + 1, leaseUntil: 0, ...next })
-    .where(and(ofClaim(claimed), eq(status, "pending"), eq(leaseUntil, claimed.leaseUntil)));
+    .where(and(ofClaim(claimed), eq(webhookDeliveries.leaseUntil, claimed.leaseUntil)));
 }
 
 /**

@@ -146,6 +146,25 @@ CREATE TABLE `webhook_messages` (
 );
 --> statement-breakpoint
 CREATE INDEX `webhook_messages_by_time` ON `webhook_messages` (`environment_id`,`created_at`);--> statement-breakpoint
+DROP INDEX `purchases_by_session`;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `awaiting_payment` integer DEFAULT false NOT NULL;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `guest` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `member_id` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `return_url` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `return_key_hash` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `payment_intent_id` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `subscription_id` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `on_refund` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `amount_minor` integer;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `currency` text;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `completed_at` integer;--> statement-breakpoint
+ALTER TABLE `purchases` ADD `asked_at` integer;--> statement-breakpoint
+CREATE INDEX `purchases_by_payment_intent` ON `purchases` (`payment_intent_id`) WHERE payment_intent_id is not null;--> statement-breakpoint
+CREATE INDEX `purchases_by_subscription` ON `purchases` (`subscription_id`) WHERE subscription_id is not null;--> statement-breakpoint
+CREATE INDEX `purchases_pending` ON `purchases` (`environment_id`,`created_at`) WHERE status = 'pending';--> statement-breakpoint
+CREATE INDEX `purchases_by_member` ON `purchases` (`member_id`) WHERE member_id is not null;--> statement-breakpoint
+CREATE INDEX `purchases_by_time` ON `purchases` (`environment_id`,`created_at`);--> statement-breakpoint
+CREATE UNIQUE INDEX `purchases_by_session` ON `purchases` (`session_id`,`account_id`,`environment_id`);--> statement-breakpoint
 -- nothing has written entitlements before: the table is made anew, with columns that may not be null
 DROP TABLE `entitlements`;--> statement-breakpoint
 CREATE TABLE `entitlements` (
@@ -175,22 +194,4 @@ CREATE UNIQUE INDEX `entitlements_by_cause` ON `entitlements` (`environment_id`,
 CREATE INDEX `entitlements_by_guest` ON `entitlements` (`environment_id`,`guest`);--> statement-breakpoint
 CREATE INDEX `entitlements_by_purchase` ON `entitlements` (`environment_id`,`purchase_id`);--> statement-breakpoint
 CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`);--> statement-breakpoint
-ALTER TABLE `purchases` ADD `awaiting_payment` integer DEFAULT false NOT NULL;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `guest` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `member_id` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `return_url` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `return_key_hash` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `payment_intent_id` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `subscription_id` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `on_refund` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `amount_minor` integer;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `currency` text;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `completed_at` integer;--> statement-breakpoint
-ALTER TABLE `purchases` ADD `asked_at` integer;--> statement-breakpoint
-CREATE INDEX `purchases_by_session_id` ON `purchases` (`session_id`);--> statement-breakpoint
-CREATE INDEX `purchases_by_return_key` ON `purchases` (`return_key_hash`);--> statement-breakpoint
-CREATE INDEX `purchases_by_payment_intent` ON `purchases` (`environment_id`,`account_id`,`payment_intent_id`);--> statement-breakpoint
-CREATE INDEX `purchases_by_subscription` ON `purchases` (`environment_id`,`account_id`,`subscription_id`);--> statement-breakpoint
-CREATE INDEX `purchases_by_status` ON `purchases` (`environment_id`,`status`,`created_at`);--> statement-breakpoint
-CREATE INDEX `purchases_by_time` ON `purchases` (`environment_id`,`created_at`);--> statement-breakpoint
 CREATE INDEX `stripe_accounts_by_account` ON `stripe_accounts` (`account_id`);

@@ -21,7 +21,14 @@ async function text(path: string): Promise<string> {
   return (await app.request(path)).text();
 }
 
-const pages = ["/demo", "/demo?checkout=success", "/demo?checkout=cancelled", "/demo/sign-up", "/demo/checkout"];
+const pages = [
+  "/demo",
+  "/demo?checkout=success",
+  "/demo?allegro_purchase_pending=1",
+  "/demo?checkout=cancelled",
+  "/demo/sign-up",
+  "/demo/checkout",
+];
 
 describe.each(pages)("GET %s", (path) => {
   test("allows nothing inline and nothing from elsewhere", async () => {
@@ -71,19 +78,33 @@ test("an address outside of the site is not found", async () => {
 });
 
 describe("coming back from the checkout", () => {
-  test("after payment thanks and does not claim that the story is unlocked", async () => {
-    const html = await text("/demo?checkout=success");
-    expect(html).toContain("Your payment was received");
-    expect(html).toContain("next chapter");
-    expect(html).not.toMatch(/has been unlocked|is unlocked|now unlocked/i);
+  test.each([
+    ["?checkout=success", "asking"],
+    ["?checkout=success&allegro_purchase_pending=1", "waiting"],
+    ["?allegro_purchase_pending=1", "waiting"],
+  ])("with %s shows no more than what the address justifies, and opens nothing", async (query, shown) => {
+    const html = await text(`/demo${query}`);
+    const states = [...html.matchAll(/data-notice-state="(\w+)" ?(hidden)?>/g)].map(([, state, hidden]) => [
+      state,
+      hidden,
+    ]);
+    expect(states).toHaveLength(4);
+    expect(states.filter(([, hidden]) => hidden === undefined)).toEqual([[shown, undefined]]);
+    expect(html).toContain('data-gate="closed"');
   });
 
-  test("after cancelling says that nothing was charged", async () => {
-    expect(await text("/demo?checkout=cancelled")).toContain("nothing was charged");
+  test.each([
+    "?checkout=cancelled",
+    "?allegro_purchase_error=payment_failed",
+    "?checkout=success&allegro_purchase_error=payment_failed",
+  ])("with %s says that nothing was charged", async (query) => {
+    expect(await text(`/demo${query}`)).toContain("nothing was charged");
   });
 
   test.each(["", "paid", "__proto__", hostile])("with ?checkout=%s shows no notice", async (value) => {
-    expect(await text(`/demo?checkout=${encodeURIComponent(value)}`)).not.toContain("data-notice");
+    const html = await text(`/demo?checkout=${encodeURIComponent(value)}`);
+    expect(html).not.toContain("data-notice");
+    expect(html).not.toContain("data-arrival");
   });
 });
 

@@ -71,6 +71,28 @@ describe("several servers on one database", () => {
     second.clock.advance(86_400_000);
     expect(await deliverDue(second.engine)).toBe(0);
   });
+
+  test("leave an attempt to the one that took it over, whatever the late one hears", async () => {
+    const first = await open();
+    const second = await open({ file: first.file, stripe: first.stripe });
+    await makeEndpoint(first);
+    await tellAll(first, [memberCreated()]);
+    const [late, current] = [Promise.withResolvers<Response>(), Promise.withResolvers<Response>()];
+    first.receiver.reply = () => late.promise;
+    second.receiver.reply = () => current.promise;
+    const lateDone = deliverDue(first.engine);
+    await until(() => first.receiver.received.length === 1);
+    for (const { clock } of [first, second]) clock.advance(60_000);
+    const currentDone = deliverDue(second.engine);
+    await until(() => second.receiver.received.length === 1);
+    late.resolve(new Response(null, { status: 500 }));
+    await lateDone;
+    first.clock.advance(30_000);
+    expect(await deliverDue(first.engine)).toBe(0);
+    current.resolve(new Response(null, { status: 204 }));
+    await currentDone;
+    expect(first.receiver.received).toHaveLength(1);
+  });
 });
 
 describe("the sender", () => {

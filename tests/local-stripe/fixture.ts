@@ -48,8 +48,7 @@ export function frozenClock(start = Date.UTC(2026, 0, 31, 12)) {
 }
 
 /** A local Stripe with the catalogue, and the official client speaking to it in-process. */
-export function openStripe(options: Partial<LocalStripeOptions> = {}) {
-  const clock = frozenClock();
+export function openStripe(options: Partial<LocalStripeOptions> = {}, clock = frozenClock()) {
   const local = createLocalStripe({
     publicUrl: "http://checkout.test",
     secretKeys: [secretKey],
@@ -98,6 +97,49 @@ export async function submit(
 ): Promise<Response> {
   return await local.app.request(url ?? "", { method: "POST", body: new URLSearchParams(fields) });
 }
+
+export const webhookSecret = "whsec_test_0123456789";
+
+/** A webhook endpoint in the same process: it believes what Stripe's own library verifies, and answers as it is told. */
+export function openReceiver({ url = "http://shop.test/webhooks", now = Date.now } = {}) {
+  const events: Stripe.Event[] = [];
+  const bodies: string[] = [];
+  const verifier = new Stripe(secretKey);
+  let answer: () => Response | Promise<Response> = () => new Response("ok");
+  const deliver: typeof fetch = async (_, init) => {
+    const body = String(init?.body);
+    const signature = new Headers(init?.headers).get("stripe-signature") ?? "";
+    bodies.push(body);
+    const event = verifier.webhooks.constructEvent(body, signature, webhookSecret, 300, undefined, now());
+    const response = await answer();
+    if (response.ok) events.push(event);
+    return response;
+  };
+  return {
+    events,
+    bodies,
+    deliver,
+    endpoint: { url, secret: webhookSecret },
+    /** The types that have arrived since the last time this was asked, in order. */
+    types: () => events.splice(0).map(({ type }) => type),
+    answerWith: (next: typeof answer) => {
+      answer = next;
+    },
+  };
+}
+
+/** A local Stripe that sends its events to a receiver. */
+export function openWithReceiver(options: Partial<LocalStripeOptions> = {}) {
+  const clock = frozenClock();
+  const receiver = openReceiver({ now: clock.now });
+  const { endpoint, deliver } = receiver;
+  return { receiver, ...openStripe({ webhookEndpoints: [endpoint], deliver, ...options }, clock) };
+}
+
+export const buyer = { email: "reader@example.com", name: "Ada Reader" };
+
+/** A day, in the clock's milliseconds. */
+export const dayMs = 86_400_000;
 
 /** A raw API request, for what the client would never send. */
 export async function send(

@@ -63,6 +63,31 @@ test("without scripts the page pays as well", async () => {
   await page.close();
 });
 
+test.for([true, false])("a bank debit needs no card, with scripts: %s", async (javaScriptEnabled) => {
+  const { page, complaints } = await open({ javaScriptEnabled });
+  await page.getByRole("radio", { name: "Bank debit" }).check();
+  expect(await page.getByLabel("Card number").isVisible()).toBe(false);
+  expect(await page.getByText("4242 4242 4242 4242").isVisible()).toBe(false);
+  expect(await page.getByText("stays pending until it settles").isVisible()).toBe(true);
+  await page.getByLabel("Email").fill("reader@example.com");
+  await page.getByRole("textbox", { name: "Account holder name" }).fill("Ada Reader");
+  await page.getByRole("button", { name: "Pay £14.99" }).click();
+  await page.getByRole("heading", { name: "You’re all done here" }).waitFor();
+  expect(served.sessions()[0]).toMatchObject({ status: "complete", payment_status: "unpaid" });
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
+test("the method is chosen with the keyboard", async () => {
+  const { page } = await open();
+  await page.getByRole("radio", { name: "Card" }).focus();
+  await page.keyboard.press("ArrowDown");
+  expect(await page.getByRole("radio", { name: "Bank debit" }).isChecked()).toBe(true);
+  await page.keyboard.press("ArrowUp");
+  expect(await page.getByLabel("Card number").isVisible()).toBe(true);
+  await page.close();
+});
+
 test("on a screen of 360 pixels nothing sticks out", async () => {
   const { page } = await open({ width: 360 });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
