@@ -8,5 +8,5 @@ const stripe = await serveLocalStripe({
 });
 console.log(JSON.stringify({ url: stripe.url }));
 process.on("SIGTERM", () => {
-  stripe.stop().then(() => process.exit(0));
+  void stripe.stop().then(() => process.exit(0));
 });

@@ -29,8 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** The document itself and its page are no part of the API. */
-const pages = ["/openapi.json", "/docs", "/docs/start.js"];
+/** The document itself, its page and the browser client are no part of the API. */
+const pages = ["/openapi.json", "/docs", "/docs/start.js", "/client.js", "/client.mjs", "/client.d.ts"];
 /** Where a browser is sent on. */
 const redirects = { "GET /api/v1/purchases/return": true };
 const verbs = ["get", "post", "put", "patch", "delete"];
