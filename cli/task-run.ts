@@ -3,6 +3,7 @@ import { type ConnectionOptions, findServer } from "./connection.ts";
 import { type Host, postTaskRun } from "./server.ts";
 import { type ExitCode, printable, type Terminal } from "./terminal.ts";
 
+/** Which task, at which server. */
 export type TaskOptions = Omit<ConnectionOptions, "env"> & { name: string; json: boolean };
 
 /** `scrip reconcile` and `scrip prune`: runs a task of the server now and tells how it went. */

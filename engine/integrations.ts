@@ -56,17 +56,17 @@ export async function addWebhookSecret(
   if (known === undefined) {
     throw new ScripError("account_not_found", `${environmentId} has no Stripe account ${accountId}: connect it first`);
   }
-  const rows = await engine.storage.db.select().from(stripeWebhookSecrets).where(ofAccount(environmentId, accountId));
-  for (const row of rows) {
-    if ((await engine.vault.open(row.secretSealed, `stripe-webhook:${row.id}`)) === secret) return { id: row.id };
-  }
-  const id = `whs_${randomText(12)}`;
-  const secretSealed = await engine.vault.seal(secret, `stripe-webhook:${id}`);
-  await engine.storage.write(async (tx) => {
+  const fresh = `whs_${randomText(12)}`;
+  const secretSealed = await engine.vault.seal(secret, `stripe-webhook:${fresh}`);
+  const id = await engine.storage.write(async (tx) => {
+    for (const row of await tx.select().from(stripeWebhookSecrets).where(ofAccount(environmentId, accountId))) {
+      if ((await engine.vault.open(row.secretSealed, `stripe-webhook:${row.id}`)) === secret) return row.id;
+    }
     await bumpRevision(tx, environmentId);
     await tx
       .insert(stripeWebhookSecrets)
-      .values({ id, environmentId, accountId, secretSealed, createdAt: engine.now() });
+      .values({ id: fresh, environmentId, accountId, secretSealed, createdAt: engine.now() });
+    return fresh;
   });
   await engine.environments.reload(environmentId);
   return { id };

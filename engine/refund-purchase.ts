@@ -46,7 +46,7 @@ export async function refundPurchase(
 export async function syncPurchase(engine: Engine, environment: Environment, called: string): Promise<Purchase> {
   const { id, accountId, sessionId } = await findPurchase(engine, environment.id, called);
   try {
-    await fulfill(engine, environment, { accountId, sessionId });
+    await fulfill(engine, environment, { accountId, sessionId, again: true });
     const { completedAt, paymentIntentId } = await findPurchase(engine, environment.id, id);
     // a session does not tell how a dispute ended: its payment does
     if (completedAt !== null && paymentIntentId !== null) {
