@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { JsonObject } from "../schemas/json.ts";
+import { base } from "./pages/page.ts";
 import { storefrontExperience } from "./storefront-experience.ts";
 
 /** What the demo document needs to know of the server that it is made for. */
 export type DemoInput = {
-  /** Where the demo's storefront is: `http://127.0.0.1:8787/demo`. */
-  siteUrl: string;
+  /** Where browsers reach it: `http://127.0.0.1:8787`. */
+  url: string;
   accountId: string;
   /** Id of a catalogue price that sells Premium Monthly; null where the account has none. */
   premiumPriceId: string | null;
@@ -19,7 +20,7 @@ const source = (name: string) => readFileSync(new URL(`../workflows/${name}`, im
  * The demo's configuration. Surface `demo` is MonetizationOS's recipe word for word; surface `storefront` is the same
  * with this server's own addresses, and the plans of Allegro's example.
  */
-export function demoConfig({ siteUrl, accountId, premiumPriceId, jwks }: DemoInput): JsonObject {
+export function demoConfig({ url, accountId, premiumPriceId, jwks }: DemoInput): JsonObject {
   const usd = (amountMinor: number, interval: string) => ({ currency: "usd", amountMinor, interval });
   return {
     products: [
@@ -71,9 +72,14 @@ export function demoConfig({ siteUrl, accountId, premiumPriceId, jwks }: DemoInp
       surface("demo", { slug: "paywall", cssSelector: "#gate", experience: "premium-banner" }),
       surface("storefront", { slug: "paywall", cssSelector: "#paywall", experience: "storefront-paywall" }),
     ],
-    variables: { SITE_URL: siteUrl },
+    variables: demoVariables(url),
     userJwt: { algorithms: ["ES256"], jwks, issuer: "scrip-demo-site", audience: "scrip" },
   };
+}
+
+/** The variables of the demo's workflows: where its site is, and where the server itself is that buyers return to. */
+export function demoVariables(url: string): { SITE_URL: string; SCRIP_URL: string } {
+  return { SITE_URL: `${url}${base}`, SCRIP_URL: url };
 }
 
 function plan(slug: string, name: string, products: string[], duration: string, price: JsonObject): JsonObject {

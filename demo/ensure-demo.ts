@@ -4,13 +4,12 @@ import * as v from "valibot";
 import { ensureAdminToken, newAdminToken } from "../engine/admin.ts";
 import { applyConfig, currentConfig } from "../engine/config/apply.ts";
 import { createEnvironment } from "../engine/create-environment.ts";
-import { randomText } from "../engine/digest.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ScripError } from "../engine/error.ts";
 import { connectStripeAccount } from "../engine/integrations.ts";
 import { createKey } from "../engine/keys.ts";
 import type { JsonObject } from "../schemas/json.ts";
-import { demoConfig } from "./config.ts";
+import { demoConfig, demoVariables } from "./config.ts";
 
 /** What `DATA_DIR/dev.json` says: where a development server is and what opens it. Never written in production. */
 export const DevFile = v.object({
@@ -20,7 +19,7 @@ export const DevFile = v.object({
   adminToken: v.string(),
   environmentId: v.string(),
   surfaceSlug: v.string(),
-  stripe: v.object({ url: v.string(), accountId: v.string(), webhookSecret: v.string() }),
+  stripe: v.object({ url: v.string(), accountId: v.string(), webhookSecret: v.nullable(v.string()) }),
 });
 export type DevFile = v.InferOutput<typeof DevFile>;
 
@@ -28,7 +27,14 @@ export type DevFile = v.InferOutput<typeof DevFile>;
 export type DemoSetup = {
   dataDir: string;
   url: string;
-  stripe: { url: string; accountId: string; secretKey: string; premiumPriceId: string | null };
+  stripe: {
+    url: string;
+    accountId: string;
+    secretKey: string;
+    premiumPriceId: string | null;
+    /** What signs the account's webhooks, `whsec_…`; null where there are none. */
+    webhookSecret: string | null;
+  };
   jwks: { keys: JsonObject[] };
 };
 
@@ -36,13 +42,13 @@ const environmentId = "env_preview";
 
 /**
  * Makes the demo's environment, or completes one that was interrupted, and writes `dev.json`. Keys that a `dev.json`
- * names are kept; a configuration that somebody has changed is kept but for the site's address.
+ * names are kept; a configuration that somebody has changed is kept but for the addresses in its variables.
  */
 export async function ensureDemo(engine: Engine, setup: DemoSetup): Promise<DevFile> {
   await createEnvironment(engine, { id: environmentId, name: "Preview" }).catch((error: unknown) => {
     if (!(error instanceof ScripError) || error.code !== "environment_exists") throw error;
   });
-  const { accountId, secretKey: stripeKey } = setup.stripe;
+  const { accountId, secretKey: stripeKey, webhookSecret } = setup.stripe;
   await connectStripeAccount(engine, environmentId, { accountId, secretKey: stripeKey });
   await ensureConfig(engine, setup);
 
@@ -54,11 +60,7 @@ export async function ensureDemo(engine: Engine, setup: DemoSetup): Promise<DevF
     adminToken: known?.adminToken ?? newAdminToken(),
     environmentId,
     surfaceSlug: "demo",
-    stripe: {
-      url: setup.stripe.url,
-      accountId,
-      webhookSecret: known?.stripe.webhookSecret ?? `whsec_${randomText(32)}`,
-    },
+    stripe: { url: setup.stripe.url, accountId, webhookSecret },
   };
   await ensureAdminToken(engine, dev.adminToken, { label: "demo", role: "publisher" });
   await writeDevFile(setup.dataDir, dev);
@@ -66,13 +68,12 @@ export async function ensureDemo(engine: Engine, setup: DemoSetup): Promise<DevF
 }
 
 async function ensureConfig(engine: Engine, setup: DemoSetup): Promise<void> {
-  const siteUrl = `${setup.url}/demo`;
   const { version, config } = await currentConfig(engine, environmentId);
   const { accountId, premiumPriceId } = setup.stripe;
   const wanted =
     version === 1
-      ? demoConfig({ siteUrl, accountId, premiumPriceId, jwks: setup.jwks })
-      : { ...config, variables: { ...config.variables, SITE_URL: siteUrl } };
+      ? demoConfig({ url: setup.url, accountId, premiumPriceId, jwks: setup.jwks })
+      : { ...config, variables: { ...config.variables, ...demoVariables(setup.url) } };
   const options = { author: "demo", dryRun: false, expectedVersion: version };
   await applyConfig(engine, environmentId, wanted, options).catch((error: unknown) => {
     // another process of the same data folder was faster

@@ -32,7 +32,7 @@ export function createDemoSite({ surfaceSlug, publicKey, signUserJwt }: DemoSite
     await next();
     for (const [name, value] of Object.entries(headers)) c.header(name, value);
   });
-  site.get("/", (c) => c.html(articlePage({ engine: engine(), checkout: checkoutOf(c.req.query("checkout")) })));
+  site.get("/", (c) => c.html(articlePage({ engine: engine(), checkout: checkoutOf(c.req.query()) })));
   site.get("/sign-up", (c) => {
     const offerToken = c.req.query("offerToken") ?? "";
     return c.html(signUpPage({ engine: engine(), signUp: { offerToken, email: "", fault: null } }));

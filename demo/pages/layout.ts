@@ -46,6 +46,7 @@ function masthead(): Html {
       <span data-reader-name></span>
       <button type="submit">Sign out</button>
     </form>
+    <p class="reader-holds" data-reader-holds hidden></p>
   </div>
 </header>`;
 }

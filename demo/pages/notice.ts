@@ -3,35 +3,77 @@ import { base, type Html } from "./page.ts";
 import { rosette } from "./scrip-note.ts";
 
 /** How a visit to the checkout ended, as the address says it. Good for words, never for access. */
-export type Checkout = "success" | "cancelled";
+export type Checkout = "success" | "pending" | "cancelled";
 
-/** Reads `?checkout=`; anything else than the two words is nothing. */
-export function checkoutOf(value: string | undefined): Checkout | null {
-  return value === "success" || value === "cancelled" ? value : null;
+/**
+ * Reads the site's own `checkout` and what the engine's return adds to it: the payment failed, or settles later.
+ * Anything else is nothing.
+ */
+export function checkoutOf(query: Partial<Record<string, string>>): Checkout | null {
+  const { checkout, allegro_purchase_error: error, allegro_purchase_pending: pending } = query;
+  if (error !== undefined || checkout === "cancelled") return "cancelled";
+  if (pending !== undefined) return "pending";
+  return checkout === "success" ? "success" : null;
 }
 
-/** What a reader is told on coming back from the checkout. */
+/** Whether somebody says that they have paid. */
+export function isArrival(checkout: Checkout | null): boolean {
+  return checkout === "success" || checkout === "pending";
+}
+
+/**
+ * What a reader is told on coming back from the checkout. Of a payment all words are here and those that the address
+ * justifies are shown; the script shows the others when it has asked the engine.
+ */
 export function notice(checkout: Checkout): Html {
-  const { title, text, link } = notices[checkout];
-  return html`<aside class="notice notice-${checkout}" role="status" data-notice="${checkout}">
+  if (checkout === "cancelled") return frame("cancelled", words(cancelled));
+  const first = checkout === "pending" ? "waiting" : "asking";
+  const states = Object.entries(arrival).map(
+    ([state, said]) => html`<div data-notice-state="${state}" ${state === first ? "" : "hidden"}>${words(said)}</div>`,
+  );
+  return frame("arrival", html`${states}`, first);
+}
+
+type Words = { title: string; text: string; link?: { href: string; label: string } };
+
+function frame(kind: "arrival" | "cancelled", content: Html, state = ""): Html {
+  return html`<aside class="notice" role="status" data-notice="${kind}" data-state="${state}">
   <div>
-    <h2>${title}</h2>
-    <p>${text}</p>
-    <p><a href="${link.href}">${link.label}</a></p>
+    ${content}
     ${rosette}
   </div>
 </aside>`;
 }
 
-const notices = {
-  success: {
-    title: "Thank you. Your payment was received.",
-    text: "You have kept your side of the promise. Ours, the story unlocking by itself, is the next chapter: this release of the engine takes you as far as the payment, and the one that opens the page for you is being written.",
-    link: { href: base, label: "Back to the story" },
+function words({ title, text, link }: Words): Html {
+  return html`<h2>${title}</h2>
+    <p>${text}</p>
+    ${link === undefined ? "" : html`<p><a href="${link.href}">${link.label}</a></p>`}`;
+}
+
+const cancelled: Words = {
+  title: "No harm done.",
+  text: "You left the checkout, and nothing was charged. The offer is still where you found it.",
+  link: { href: "#paywall", label: "See the offer again" },
+};
+
+const arrival = {
+  asking: {
+    title: "Thank you.",
+    text: "Your subscription is being entered in the book. That takes a moment, and then the story is yours.",
   },
-  cancelled: {
-    title: "No harm done.",
-    text: "You left the checkout, and nothing was charged. The offer is still where you found it.",
-    link: { href: "#paywall", label: "See the offer again" },
+  open: {
+    title: "Thank you. The story is yours.",
+    text: "Your payment was received. From now on the story opens by itself: here, in other tabs, and wherever you sign in with the same address.",
+    link: { href: "#story", label: "Read on" },
   },
-} as const satisfies Record<Checkout, unknown>;
+  waiting: {
+    title: "Thank you. We are waiting for your payment.",
+    text: "It has not been confirmed yet. We keep asking for a moment, and the story opens by itself as soon as it is.",
+  },
+  late: {
+    title: "We have not heard of your payment yet.",
+    text: "Some payments, such as bank debits, take a few days. If yours is one of them there is nothing more to do: when it has arrived the story opens by itself, here and wherever you sign in.",
+    link: { href: base, label: "Look again" },
+  },
+} as const satisfies Record<string, Words>;

@@ -1,5 +1,7 @@
 /** A story as the paper prints it. */
 export type Story = {
+  /** Slug of the product that opens it. */
+  product: string;
   kicker: string;
   headline: string;
   standfirst: string;
@@ -12,6 +14,7 @@ export type Story = {
 
 /** The demo's story. The island, the bakery and the notes are invented. */
 export const story: Story = {
+  product: "digital",
   kicker: "Weekend · Money",
   headline: "The island that still honours its paper promises",
   standfirst:

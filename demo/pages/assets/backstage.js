@@ -1,14 +1,16 @@
 // @ts-check
 /** @typedef {import("./engine.js").Exchange} Exchange */
 
-/** The strip for developers: the latest decision and redemption of this tab. */
+/** The strip for developers: the latest decision, redemption and access check of this tab. */
+
+/** @typedef {"decision" | "redemption" | "access"} Kind */
 
 const storageKey = (/** @type {string} */ kind) => `daily-scrip:${kind}`;
 const longestText = 96;
 
 /**
  * Keeps an exchange for the pages that follow in this tab.
- * @param {"decision" | "redemption"} kind
+ * @param {Kind} kind
  * @param {Exchange} exchange
  */
 export function keepExchange(kind, exchange) {
@@ -17,12 +19,12 @@ export function keepExchange(kind, exchange) {
 
 /** Forgets what was kept. */
 export function forgetExchanges() {
-  for (const kind of ["decision", "redemption"]) sessionStorage.removeItem(storageKey(kind));
+  for (const kind of ["decision", "redemption", "access"]) sessionStorage.removeItem(storageKey(kind));
 }
 
 /**
  * Keeps and shows an exchange.
- * @param {"decision" | "redemption"} kind
+ * @param {Kind} kind
  * @param {Exchange} exchange
  */
 export function showExchange(kind, exchange) {
@@ -32,7 +34,7 @@ export function showExchange(kind, exchange) {
 
 /**
  * Shows what was kept, if anything was.
- * @param {"decision" | "redemption"} kind
+ * @param {Kind} kind
  */
 export function showKept(kind) {
   const section = document.querySelector(`[data-exchange="${kind}"]`);
@@ -63,6 +65,8 @@ function factsOf({ path, status, body, durationMs }) {
     ["identity", body?.identity && `${body.identity.authType} · ${body.identity.identifier}`],
     ["offers", body?.offers && offersIn(body.offers)],
     ["action", body?.action && `${body.action.type} ${body.action.url ?? ""}`],
+    ["access", body?.access && accessIn(body.access)],
+    ["holds", body?.entitlements && heldIn(body.entitlements)],
   ];
   return facts.flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : []));
 }
@@ -71,6 +75,22 @@ function factsOf({ path, status, body, durationMs }) {
 function offersIn(offers) {
   if (offers.length === 0) return "none";
   return offers.map(({ id, plans = [] }) => `${id}${plans.length > 0 ? `, ${plans.length} plans` : ""}`).join("; ");
+}
+
+/** @param {Record<string, boolean>} access */
+function accessIn(access) {
+  return Object.entries(access)
+    .map(([product, has]) => `${product}: ${has}`)
+    .join(", ");
+}
+
+/** @param {any[]} entitlements */
+function heldIn(entitlements) {
+  if (entitlements.length === 0) return "nothing";
+  return entitlements
+    .map(({ resource, ended_at }) => `${resource.slug} ${ended_at ? `until ${ended_at.slice(0, 10)}` : "for good"}`)
+    .toSorted()
+    .join(", ");
 }
 
 /** @param {[string, string]} fact */

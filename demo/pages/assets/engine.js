@@ -28,6 +28,15 @@ export function redeem(identity, offerToken) {
 }
 
 /**
+ * What somebody has access to, by the engine's database.
+ * @param {object} identity
+ * @param {string[]} products
+ */
+export function checkAccess(identity, products) {
+  return ask("/api/v1/access-checks", { identity, products, http: { url: location.href } });
+}
+
+/**
  * Where an answer wants the reader to go, after success and after refusal alike; null when nowhere.
  * @param {Exchange} exchange
  */

@@ -1,9 +1,11 @@
 // @ts-check
+import { awaitedWord, awaitPayment, forgetArrival, isGated, tidyAddress } from "./arrival.js";
 import { forgetExchanges, showExchange, showKept } from "./backstage.js";
 import { openCheckout } from "./checkout.js";
 import { decide } from "./engine.js";
 import { placeComponents } from "./experience.js";
-import { forget, identity, remember, showReader } from "./reader.js";
+import { showHoldings } from "./holdings.js";
+import { forget, identity, remember, showReader, userJwt } from "./reader.js";
 import { listen } from "./redeem.js";
 
 const story = document.querySelector("[data-gate]");
@@ -11,6 +13,7 @@ const desk = document.querySelector("[data-checkout]");
 
 document.querySelector(".reader-sign-out")?.addEventListener("submit", () => {
   forget();
+  forgetArrival();
   forgetExchanges();
 });
 showReader(null);
@@ -23,22 +26,34 @@ if (story) void readStory(story);
  */
 async function readStory(article) {
   showKept("redemption");
+  tidyAddress();
+  const hasPaid = article.hasAttribute("data-arrival");
   try {
-    const exchange = await decide(identity());
-    showExchange("decision", exchange);
-    if (exchange.body?.status !== "success") throw new Error(`no decision: ${exchange.status}`);
-    const decision = exchange.body;
-    remember(decision.identity);
-    showReader(decision.identity);
-    // somebody who has just paid is not asked again
-    if (article.hasAttribute("data-paid") && decision.offers.length > 0) return;
+    const first = await askForDecision();
+    const decision = hasPaid ? await awaitPayment(first, askForDecision) : first;
+    const jwt = userJwt();
+    if (jwt) void showHoldings(jwt, [article.getAttribute("data-product") ?? ""]);
+    // somebody who has just paid is not asked to pay again
+    if (hasPaid && isGated(decision)) return;
     const roots = placeComponents(decision);
     for (const root of roots) listen(root);
+    tell(article, awaitedWord(decision));
     if (roots.length === 0) open(article, decision.customer.hasProducts ? "Included in your subscription." : "");
   } catch (fault) {
     console.warn("The story opens without an offer:", fault);
     open(article, "Our subscriptions desk is not answering just now, so this story is on us.");
   }
+}
+
+/** Asks the engine and shows who it says is reading. Rejects when no decision comes. */
+async function askForDecision() {
+  const exchange = await decide(identity());
+  showExchange("decision", exchange);
+  if (exchange.body?.status !== "success") throw new Error(`no decision: ${exchange.status}`);
+  const decision = exchange.body;
+  remember(decision.identity);
+  showReader(decision.identity);
+  return decision;
 }
 
 /**
@@ -47,6 +62,14 @@ async function readStory(article) {
  */
 function open(article, word) {
   article.setAttribute("data-gate", "open");
+  tell(article, word);
+}
+
+/**
+ * @param {Element} article
+ * @param {string} word
+ */
+function tell(article, word) {
   const line = article.querySelector("[data-gate-word]");
   line?.toggleAttribute("hidden", word === "");
   line?.replaceChildren(word);

@@ -12,8 +12,14 @@ const known = {
   invalid_body: unreadable,
   token_expired: { text: "This offer ran out while you were reading.", link: fresh("Fetch a fresh one") },
   token_identity_mismatch: { text: "This offer was made to somebody else.", link: fresh("Fetch one of your own") },
-  offer_unavailable: { text: "This offer is no longer available.", link: fresh("See what is") },
-  already_redeemed: { text: "You have bought this already. There is nothing more to pay." },
+  offer_unavailable: {
+    text: "This offer is not there for you any more, or you have what it sells.",
+    link: fresh("Back to the story"),
+  },
+  already_redeemed: {
+    text: "You have bought this already, and there is nothing more to pay. The story opens when the payment has arrived.",
+    link: fresh("Look again"),
+  },
   invalid_user_jwt: { text: "Your sign-in has run out.", link: { href: "/demo/sign-up", label: "Sign in again" } },
 };
 
