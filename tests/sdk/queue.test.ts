@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Launched, launchBrowser } from "../browser/browser.ts";
-import { addPage, exchanged, heard, openPage, publicKey, refusal, type Site, startSite } from "./site.ts";
+import { addPage, eventually, exchanged, heard, openPage, publicKey, refusal, type Site, startSite } from "./site.ts";
 
 let launched: Launched;
 let site: Site;
@@ -24,7 +24,7 @@ test.each(["", "async", "defer"])("functions pushed before the script (%s) run i
   const { page, faults } = await openPage(launched);
   const before = `window.allegro = window.allegro || []; ${note("first")} ${note("second")}`;
   await page.goto(addPage(site, { script, before }));
-  await expect.poll(() => page.evaluate("window.notes")).toEqual(["first", true, "second", true]);
+  await eventually(() => page.evaluate("window.notes")).toEqual(["first", true, "second", true]);
   expect(faults).toEqual([]);
 });
 
@@ -55,7 +55,7 @@ test("both names have a queue, and an array that the page kept goes on working",
 test.each(["", "async", "defer"])("allegro:ready is heard by a script at the end of the body (%s)", async (script) => {
   const { page } = await openPage(launched);
   await page.goto(addPage(site, { script }));
-  await expect.poll(() => heard(page)).toEqual([["allegro:ready", null]]);
+  await eventually(() => heard(page)).toEqual([["allegro:ready", null]]);
 });
 
 test("a script that a page adds when everything has loaded starts as well", async () => {
@@ -64,7 +64,7 @@ test("a script that a page adds when everything has loaded starts as well", asyn
   await page.goto(
     addPage(site, { script: null, after: `addEventListener("load", () => setTimeout(() => { ${add} }, 50));` }),
   );
-  await expect.poll(() => heard(page)).toEqual([["allegro:ready", null]]);
+  await eventually(() => heard(page)).toEqual([["allegro:ready", null]]);
 });
 
 test("the script loaded twice is one client and one exchange", async () => {
@@ -72,8 +72,8 @@ test("the script loaded twice is one client and one exchange", async () => {
   site.answers.set("purchases/exchange", () => exchanged());
   const second = `window.first = window.allegro; const s = document.createElement("script"); s.src = "${site.serverUrl}/client.js?key=pk_env_other_x"; document.head.append(s); s.onload = () => (window.loaded = window.first === window.allegro);`;
   await page.goto(`${addPage(site, { after: second })}?allegro_purchase_token=ptk_1`);
-  await expect.poll(() => page.evaluate("window.loaded")).toBe(true);
-  await expect.poll(async () => (await heard(page)).length).toBe(3);
+  await eventually(() => page.evaluate("window.loaded")).toBe(true);
+  await eventually(async () => (await heard(page)).length).toBe(3);
   expect(site.sent.map(({ path }) => path)).toEqual(["purchases/exchange"]);
   expect(faults).toEqual([]);
 });
@@ -81,7 +81,7 @@ test("the script loaded twice is one client and one exchange", async () => {
 test("an element named allegro is no queue and does no harm", async () => {
   const { page, faults } = await openPage(launched);
   await page.goto(addPage(site, { script: "async", body: '<p id="allegro">a lively pace</p>' }));
-  await expect.poll(() => page.evaluate("typeof window.allegro.push")).toBe("function");
+  await eventually(() => page.evaluate("typeof window.allegro.push")).toBe("function");
   expect(faults).toEqual([]);
 });
 
@@ -136,11 +136,38 @@ window.same = createClient({ ...options }) === window.client;`,
   const file = site.files.get(new URL(url).pathname);
   if (file) file.body = file.body.replace("</head>", '<script type="module" src="/module.js"></script></head>');
   await page.goto(`${url}?allegro_purchase_token=ptk_1`);
-  await expect.poll(() => page.evaluate("window.client?.purchase.validation")).toBe("completed");
+  await eventually(() => page.evaluate("window.client?.purchase.validation")).toBe("completed");
   expect(await page.evaluate("[window.same, typeof window.allegro, window.client.member.isAuthenticated()]")).toEqual([
     true,
     "undefined",
     true,
   ]);
+  expect(faults).toEqual([]);
+});
+
+test("whatever a page calls the client with, nothing is thrown and no promise rejects", async () => {
+  const { page, faults } = await openPage(launched);
+  for (const path of ["purchases", "purchases/exchange", "surface-decisions", "offer-redemptions"]) {
+    site.answers.set(path, () => refusal(400, "invalid_body"));
+  }
+  await page.goto(addPage(site));
+  const outcomes = await page.evaluate(`(async () => {
+    const cyclic = {};
+    cyclic.cyclic = cyclic;
+    const odd = [undefined, null, 7, 7n, "", "\\ud800", {}, [], cyclic, Symbol("s"), () => null, new Proxy({}, { get() { throw 1 } })];
+    const { purchase, member, ...rest } = allegro;
+    let calls = 0;
+    for (const group of [purchase, member, rest]) {
+      for (const name of Object.keys(group)) {
+        if (typeof group[name] !== "function") continue;
+        for (const one of odd) for (const other of odd) {
+          await group[name](one, name === "decide" ? { resource: other } : other);
+          calls++;
+        }
+      }
+    }
+    return calls;
+  })()`);
+  expect(outcomes).toBe(14 * 144);
   expect(faults).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { serve } from "@hono/node-server";
 import type { BrowserContext, Page } from "playwright-core";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { bundle } from "../../sdk/generated/bundle.ts";
 import type { Launched } from "../browser/browser.ts";
 
@@ -194,4 +194,9 @@ export function heard(page: Page): Promise<[string, unknown][]> {
 /** The names of the events that a page has heard, in their order, without `allegro:ready`. */
 export async function heardNames(page: Page): Promise<string[]> {
   return (await heard(page)).map(([name]) => name).filter((name) => name !== "allegro:ready");
+}
+
+/** Expects it sooner or later: a machine that is busy with other tests takes its time. */
+export function eventually<T>(what: () => T | Promise<T>) {
+  return expect.poll(what, { timeout: 10_000 });
 }

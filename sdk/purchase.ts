@@ -1,0 +1,134 @@
+import type { Entitlement, Purchase, PurchaseCompleted } from "./client.d.ts";
+import type { Departure } from "./departure.ts";
+import type { KeptToken } from "./kept-token.ts";
+import type { SignedIn } from "./member.ts";
+import { emit, isRecord, pause, warn } from "./page.ts";
+import { takeReturn, withoutReturn } from "./return-address.ts";
+import { type Answer, ask, isPassing, type Server } from "./server.ts";
+import { sessionIn } from "./session.ts";
+import type { Visitor } from "./visitor.ts";
+
+/** What purchases need of the rest. `heard` resolves when the page's own scripts listen. */
+export type PurchaseParts = {
+  server: Server;
+  member: SignedIn;
+  visitor: Visitor;
+  departure: Departure;
+  keptToken: KeptToken;
+  heard: Promise<void>;
+};
+
+/** Makes purchases, and handles the return that this page load may have begun with. */
+export function createPurchase(parts: PurchaseParts): Purchase {
+  let validation: Purchase["validation"] = null;
+  let starting: Promise<void> | null = null;
+  const exchanges = new Map<string, Promise<PurchaseCompleted | null>>();
+
+  async function fail(reason: string): Promise<null> {
+    validation = "failed";
+    await parts.heard;
+    emit("allegro:purchase:failed", { reason });
+    return null;
+  }
+
+  async function exchange(token: string, isAgain: boolean): Promise<PurchaseCompleted | null> {
+    parts.keptToken.write(token);
+    const { answer, tries } = await askPatiently(parts.server, token);
+    const isOpen = !answer.ok && isPassing(answer);
+    if (!isOpen) parts.keptToken.write(null);
+    // of a page load that was cut short nobody knows how far it came: a token that is used says nothing of the purchase
+    if (!answer.ok && isAgain && !isOpen) return null;
+    // nor does one that an answer was lost of
+    if (!answer.ok) return fail(isOpen || tries > 1 ? "exchange_failed" : answer.code);
+    const session = sessionIn(answer.body);
+    if (session === null) return fail("exchange_failed");
+    const isUpgrade = parts.member.api.isAuthenticated();
+    parts.member.adopt(session);
+    validation = "completed";
+    const completed = completedIn(answer.body);
+    await parts.heard;
+    if (!isUpgrade) emit("allegro:authenticated", { method: "purchase" });
+    emit("allegro:purchase:completed", completed);
+    return completed;
+  }
+
+  async function exchangeOnce(token: string, isAgain = false): Promise<PurchaseCompleted | null> {
+    const underWay = exchanges.get(token) ?? exchange(token, isAgain);
+    exchanges.set(token, underWay);
+    const completed = await underWay;
+    if (completed === null) exchanges.delete(token);
+    return completed;
+  }
+
+  async function handleReturn(): Promise<void> {
+    const { token, error, pending } = takeReturn();
+    const kept = parts.keptToken.read();
+    if (token !== undefined) await exchangeOnce(token);
+    // the reason stands in a link that anybody can write: it is a word and nothing else
+    else if (error !== undefined) await fail(/^[a-z_]{1,64}$/.test(error) ? error : "payment_failed");
+    else if (pending !== undefined) {
+      await parts.heard;
+      emit("scrip:purchase:pending", null);
+    } else if (kept !== null) await exchangeOnce(kept, true);
+  }
+  handleReturn().catch((fault: unknown) => warn("the return from the checkout failed", fault));
+
+  return {
+    get validation() {
+      return validation;
+    },
+    exchangeToken: (token) => exchangeOnce(String(token)),
+    initiate(planId, returnUrl) {
+      if (parts.departure.isUnderWay()) return Promise.resolve();
+      starting ??= start(parts, planId, returnUrl).finally(() => {
+        starting = null;
+      });
+      return starting;
+    },
+  };
+}
+
+async function start({ visitor, departure }: PurchaseParts, planId: string, returnUrl?: string): Promise<void> {
+  const visits = departure.visits();
+  const answer = await visitor.ask("purchases", { planId, returnUrl: absolute(returnUrl) });
+  // whoever left meanwhile is not sent to a checkout on coming back, nor told of a request that leaving cut off
+  if (visits !== departure.visits()) return;
+  const { url } = answer.body;
+  if (answer.ok && typeof url === "string" && departure.go(url)) return;
+  emit("allegro:purchase:failed", { reason: answer.ok ? "checkout_unreachable" : answer.code });
+}
+
+/** A page's address as the server wants it. What is none is left for the server to refuse. */
+function absolute(returnUrl = withoutReturn(location.href)): string {
+  try {
+    return new URL(returnUrl, location.href).href;
+  } catch {
+    return returnUrl;
+  }
+}
+
+const retryAfterMs = [1_000, 3_000, 6_000];
+
+async function askPatiently(server: Server, token: string): Promise<{ answer: Answer; tries: number }> {
+  let answer = await ask(server, "purchases/exchange", { token });
+  let tries = 1;
+  for (const ms of retryAfterMs) {
+    if (answer.ok || !isPassing(answer)) break;
+    await pause(ms);
+    answer = await ask(server, "purchases/exchange", { token });
+    tries++;
+  }
+  return { answer, tries };
+}
+
+function completedIn({ entitlement, entitlements }: Record<string, unknown>): PurchaseCompleted {
+  return {
+    method: "purchase",
+    entitlement: isEntitlement(entitlement) ? entitlement : null,
+    entitlements: Array.isArray(entitlements) ? entitlements.filter(isEntitlement) : [],
+  };
+}
+
+function isEntitlement(value: unknown): value is Entitlement {
+  return isRecord(value) && typeof value.id === "string" && isRecord(value.resource);
+}
