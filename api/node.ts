@@ -1,4 +1,6 @@
 import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,13 +9,14 @@ import { serveStatic } from "@hono/node-server/serve-static";
 import { createClient } from "@libsql/client";
 import type { Hono } from "hono";
 import { type Logger, pino } from "pino";
+import Stripe from "stripe";
 import { replaceAdminToken } from "../engine/admin.ts";
 import { closeEngine, createEngine, type Engine } from "../engine/engine.ts";
 import { createPublicFetch } from "../engine/public-fetch.ts";
 import { compileWorkflow } from "../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../engine/sandbox/process-pool.ts";
 import { createStorage, driverWaitMs, migrate } from "../engine/storage.ts";
-import type { StripeEndpoint } from "../engine/stripe.ts";
+import type { StripeEndpoint, StripeHttpClient } from "../engine/stripe.ts";
 import { createVault, isVaultOf } from "../engine/vault.ts";
 import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
@@ -131,12 +134,20 @@ async function openEngine(
     sandbox: createProcessPool(settings.sandboxProcesses === null ? {} : { processes: settings.sandboxProcesses }),
     compile: compileWorkflow,
     fetch,
+    stripeHttpClient: stripeHttpClient(stripeEndpoint),
     publicFetch: createPublicFetch(),
     now: Date.now,
     publicUrl: url,
     ...(stripeEndpoint === null ? {} : { stripeEndpoint }),
     onFault: (fault, what) => logger.error({ err: fault }, what),
   });
+}
+
+/** Node's own client costs a third less than fetch; connections are kept. */
+function stripeHttpClient(endpoint: StripeEndpoint | null): StripeHttpClient {
+  const agent =
+    endpoint?.protocol === "http" ? new HttpAgent({ keepAlive: true }) : new HttpsAgent({ keepAlive: true });
+  return Stripe.createNodeHttpClient(agent);
 }
 
 /** Null for Stripe itself. Without a key of Stripe's there is only the local one, and in production not that either. */

@@ -87,7 +87,8 @@ function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
   const exchange = operation({
     tag,
     summary: "Exchange the token of a buyer's return for a session",
-    description: "Once, within ten minutes. The JWT is the member's, or a guest's where the buyer was not signed in.",
+    description:
+      "Once, within ten minutes; with a `nonce` again for whoever sends the same one. The JWT is the member's, or a guest's where the buyer was not signed in.",
     security: "key",
     body: ExchangeRequest,
     answers: { 200: ExchangeAnswer },
@@ -95,8 +96,12 @@ function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
   });
   app.post("/exchange", describeRoute(exchange), async (c) => {
     const { environment } = await callerOf(c, engine, options);
-    const { token } = await readBody(c, ExchangeRequest, clientBodyBytes);
-    const { purchaseId, entitlements, jwt, expiresAt, refreshToken } = await exchangeToken(engine, environment, token);
+    const request = await readBody(c, ExchangeRequest, clientBodyBytes);
+    const { purchaseId, entitlements, jwt, expiresAt, refreshToken } = await exchangeToken(
+      engine,
+      environment,
+      request,
+    );
     const answer = {
       status: "success",
       method: "purchase",

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Agent } from "node:http";
 import { join } from "node:path";
 import Stripe from "stripe";
 import * as v from "valibot";
@@ -27,7 +28,11 @@ const { url } = v.parse(v.pipe(v.string(), v.parseJson(), v.object({ url: v.stri
 const world = await createWorld({ config: oneOff });
 world.clock.set(Date.now());
 const { hostname: host, port } = new URL(url);
-world.engine.stripe = createStripeClients({ fetch, stripeEndpoint: { protocol: "http", host, port: Number(port) } });
+world.engine.stripe = createStripeClients({
+  fetch,
+  stripeEndpoint: { protocol: "http", host, port: Number(port) },
+  stripeHttpClient: Stripe.createNodeHttpClient(new Agent({ keepAlive: true })),
+});
 await addWebhookSecret(world.engine, world.environmentId, { accountId: "acct_world", secret });
 await world.engine.storage.client.execute("create table bare_rows (id text primary key, a text, b integer)");
 

@@ -139,7 +139,7 @@ async function openCheckout(engine: Engine, caller: Caller, opening: Opening): P
   if (secretKey === undefined) {
     throw new ScripError("checkout_refused", `The offer's Stripe account ${accountId} is not connected`);
   }
-  const [purchaseId, secret] = [newPurchaseId(), randomText(32)];
+  const [purchaseId, secret] = [newPurchaseId(engine), randomText(32)];
   const returnKey = `${purchaseId}.${secret}`;
   const sale: Sale = {
     claim,

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { JsonObject } from "../schemas/json.ts";
 import { purchases } from "../schemas/sales-tables.ts";
 import type { AttemptKey, Claim } from "./claims.ts";
-import { randomText } from "./digest.ts";
+import { newId } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
 import { fulfill } from "./fulfill.ts";
@@ -73,8 +73,8 @@ export function withReferences(request: StripeRequest, environmentId: string, sa
 }
 
 /** The id of a purchase that is about to be recorded. */
-export function newPurchaseId(): string {
-  return `pur_${randomText(16)}`;
+export function newPurchaseId({ now }: Engine): string {
+  return newId("pur", now());
 }
 
 const Session = v.object({
@@ -89,7 +89,7 @@ export async function recordPendingPurchase(
 ): Promise<void> {
   const session = v.parse(Session, answer);
   const { environmentId, offeringId, identityKey, attempt } = sale.claim;
-  const id = sale.return?.purchaseId ?? newPurchaseId();
+  const id = sale.return?.purchaseId ?? newPurchaseId(engine);
   await engine.storage.write(async (tx) => {
     await tx
       .insert(purchases)

@@ -10,7 +10,7 @@ import { createHolders, type Holders } from "./holders.ts";
 import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Storage } from "./storage.ts";
-import { createStripeClients, type StripeClients, type StripeEndpoint } from "./stripe.ts";
+import { createStripeClients, type StripeClients, type StripeEndpoint, type StripeHttpClient } from "./stripe.ts";
 import type { Vault } from "./vault.ts";
 import { createWebhookBell, type WebhookBell } from "./webhooks/bell.ts";
 
@@ -30,6 +30,8 @@ export type EngineParts = {
   publicUrl: string;
   /** Where Stripe is; the real one when left out. */
   stripeEndpoint?: StripeEndpoint;
+  /** How Stripe is spoken to, where the runtime has a faster way than `fetch`. */
+  stripeHttpClient?: StripeHttpClient;
   /** Told of failures that no caller is waiting for. */
   onFault: (fault: unknown, what: string) => void;
 };

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull } from "drizzle-orm";
+import { and, eq, gt, isNull, or } from "drizzle-orm";
 import type { EntitlementShown } from "../schemas/sales.ts";
 import { entitlements, members, purchases, purchaseTokens } from "../schemas/sales-tables.ts";
 import { readCatalogue } from "./catalogue.ts";
@@ -84,20 +84,25 @@ async function mintToken(engine: Engine, { id, environmentId }: Purchase): Promi
 export type Exchanged = MemberSession & { purchaseId: string; entitlements: EntitlementShown[] };
 
 /**
- * Exchanges the token of a buyer's return, once, for a session of the member, or of a guest where the purchase was begun
+ * Exchanges the token of a buyer's return, once but for whoever sent a nonce with it, for a session of the member, or of a guest where the purchase was begun
  * by somebody unknown: the token proves the purchase and not the mailbox. Throws `purchase_token_invalid`.
  */
-export async function exchangeToken(engine: Engine, environment: Environment, token: string): Promise<Exchanged> {
+export async function exchangeToken(
+  engine: Engine,
+  environment: Environment,
+  { token, nonce }: { token: string; nonce?: string | undefined },
+): Promise<Exchanged> {
   const hash = await sha256Hex(token);
+  const usedBy = nonce === undefined ? null : await sha256Hex(nonce);
   const nowMs = engine.now();
   const used = await engine.storage.write(async (tx) => {
     const valid = and(
       eq(purchaseTokens.hash, hash),
       eq(purchaseTokens.environmentId, environment.id),
-      isNull(purchaseTokens.usedAt),
+      or(isNull(purchaseTokens.usedAt), usedBy === null ? undefined : eq(purchaseTokens.usedBy, usedBy)),
       gt(purchaseTokens.expiresAt, nowMs),
     );
-    return tx.update(purchaseTokens).set({ usedAt: nowMs }).where(valid).returning();
+    return tx.update(purchaseTokens).set({ usedAt: nowMs, usedBy }).where(valid).returning();
   });
   const purchaseId = used[0]?.purchaseId;
   if (purchaseId === undefined) {

@@ -91,6 +91,7 @@ export const entitlements = sqliteTable(
     offerId: text("offer_id"),
     offeringId: text("offering_id"),
     purchaseId: text("purchase_id"),
+    /** The payment of a renewal; what the purchase itself granted was paid for by the purchase's. */
     paymentIntentId: text("payment_intent_id"),
     cause: text().notNull(),
     /** Why an operator granted it. */
@@ -106,9 +107,9 @@ export const entitlements = sqliteTable(
   (t) => [
     uniqueIndex("entitlements_by_cause").on(t.environmentId, t.cause, t.productId),
     index("entitlements_by_identifier").on(t.environmentId, t.identifier),
-    index("entitlements_by_guest").on(t.environmentId, t.guest),
+    index("entitlements_by_guest").on(t.environmentId, t.guest).where(sql`guest is not null`),
     index("entitlements_by_purchase").on(t.environmentId, t.purchaseId),
-    index("entitlements_by_payment").on(t.environmentId, t.paymentIntentId),
+    index("entitlements_by_payment").on(t.environmentId, t.paymentIntentId).where(sql`payment_intent_id is not null`),
   ],
 );
 
@@ -170,10 +171,7 @@ export const stripeEvents = sqliteTable(
     type: text().notNull(),
     handledAt: integer("handled_at").notNull(),
   },
-  (t) => [
-    primaryKey({ columns: [t.environmentId, t.accountId, t.eventId] }),
-    index("stripe_events_by_time").on(t.handledAt),
-  ],
+  (t) => [primaryKey({ columns: [t.environmentId, t.accountId, t.eventId] })],
 );
 
 /** Up to when an account's events were read from Stripe, beside those that came by webhook. */
@@ -196,6 +194,8 @@ export const purchaseTokens = sqliteTable(
     purchaseId: text("purchase_id").notNull(),
     expiresAt: integer("expires_at").notNull(),
     usedAt: integer("used_at"),
+    /** SHA-256 of the word of whoever used it: for them alone it works again, because an answer may be lost. */
+    usedBy: text("used_by"),
   },
   (t) => [index("purchase_tokens_by_expiry").on(t.expiresAt)],
 );

@@ -52,8 +52,14 @@ export const PurchaseAnswer = v.object({
 
 const Token = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
 
-/** Body of `POST /api/v1/purchases/exchange`: the `allegro_purchase_token` of the buyer's return. */
-export const ExchangeRequest = v.object({ token: Token });
+/**
+ * Body of `POST /api/v1/purchases/exchange`: the `allegro_purchase_token` of the buyer's return. Who sends a random `nonce`
+ * along may send both again while the token is good, because an answer may be lost; with another one it is used up.
+ */
+export const ExchangeRequest = v.object({
+  token: Token,
+  nonce: v.optional(v.pipe(v.string(), v.minLength(16), v.maxLength(128))),
+});
 
 /** A session: a member JWT, until when it is good, and what gets the next one. */
 const session = { jwt: v.string(), expiresAt: Time, refreshToken: v.string() };

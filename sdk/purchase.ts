@@ -32,10 +32,10 @@ export function createPurchase(parts: PurchaseParts): Purchase {
   }
 
   async function exchange(token: string, isAgain: boolean): Promise<PurchaseCompleted | null> {
-    parts.keptToken.write(token);
-    const { answer, tries } = await askPatiently(parts.server, token);
+    const nonce = parts.keptToken.keep(token);
+    const { answer, tries } = await askPatiently(parts.server, { token, nonce });
     const isOpen = !answer.ok && isPassing(answer);
-    if (!isOpen) parts.keptToken.write(null);
+    if (!isOpen) parts.keptToken.forget();
     // of a page load that was cut short nobody knows how far it came: a token that is used says nothing of the purchase
     if (!answer.ok && isAgain && !isOpen) return null;
     // nor does one that an answer was lost of
@@ -109,13 +109,16 @@ function absolute(returnUrl = withoutReturn(location.href)): string {
 
 const retryAfterMs = [1_000, 3_000, 6_000];
 
-async function askPatiently(server: Server, token: string): Promise<{ answer: Answer; tries: number }> {
-  let answer = await ask(server, "purchases/exchange", { token });
+async function askPatiently(
+  server: Server,
+  request: { token: string; nonce: string },
+): Promise<{ answer: Answer; tries: number }> {
+  let answer = await ask(server, "purchases/exchange", request);
   let tries = 1;
   for (const ms of retryAfterMs) {
     if (answer.ok || !isPassing(answer)) break;
     await pause(ms);
-    answer = await ask(server, "purchases/exchange", { token });
+    answer = await ask(server, "purchases/exchange", request);
     tries++;
   }
   return { answer, tries };

@@ -86,7 +86,7 @@ function completion({ purchase, plan, truth }: PaidSettling, buyer: FoundMember,
     onRefund: plan?.plan.onRefund ?? "revoke",
     completedAt: nowMs,
   };
-  const { environmentId, guest, offerId, offeringId, paymentIntentId } = completed;
+  const { environmentId, guest, offerId, offeringId } = completed;
   const granted =
     plan === null
       ? []
@@ -100,7 +100,7 @@ function completion({ purchase, plan, truth }: PaidSettling, buyer: FoundMember,
           offerId,
           offeringId,
           purchaseId: purchase.id,
-          paymentIntentId,
+          paymentIntentId: null,
           startMs: nowMs,
           nowMs,
         });

@@ -1,7 +1,7 @@
 import type { Plan } from "../../schemas/config.ts";
 import { entitlements } from "../../schemas/sales-tables.ts";
 import type { CompiledConfig } from "../config/compiled.ts";
-import { randomText } from "../digest.ts";
+import { newId } from "../digest.ts";
 import { endOf } from "../duration.ts";
 import type { Holders } from "../holders.ts";
 import type { Database } from "../storage.ts";
@@ -54,7 +54,7 @@ export function entitlementsOf(grant: Grant): Entitlement[] {
   const endedAt = exactlyUntilMs ?? (end === null ? null : Math.max(end, paidUntilMs));
   return plan.products.map(({ id: productId }) => ({
     ...rest,
-    id: `ent_${randomText(16)}`,
+    id: newId("ent", nowMs),
     planId: plan.id,
     productId,
     reason: null,

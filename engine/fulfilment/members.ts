@@ -1,6 +1,6 @@
 import { and, eq, inArray } from "drizzle-orm";
 import { members } from "../../schemas/sales-tables.ts";
-import { randomText } from "../digest.ts";
+import { newId } from "../digest.ts";
 import type { Database } from "../storage.ts";
 import { insertRows } from "./insert-rows.ts";
 
@@ -78,7 +78,7 @@ async function makeAll(
   nowMs: number,
 ): Promise<Map<string, FoundMember>> {
   const rows = [...new Map(wanted.map(({ identifier, email }) => [identifier, email]))].map(([identifier, email]) => ({
-    id: `mem_${randomText(16)}`,
+    id: newId("mem", nowMs),
     environmentId,
     identifier,
     email,

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, or, sql } from "drizzle-orm";
 import { entitlements, payments, purchases } from "../../schemas/sales-tables.ts";
 import type { Environment } from "../environments.ts";
 import type { Database } from "../storage.ts";
@@ -122,8 +122,15 @@ async function giveBack(tx: Database, key: PaymentKey): Promise<Entitlement[]> {
     .returning();
 }
 
-function byPayment({ environmentId, paymentIntentId }: PaymentKey) {
-  return and(eq(entitlements.environmentId, environmentId), eq(entitlements.paymentIntentId, paymentIntentId));
+/** What a renewal granted names its payment; what a purchase granted was paid for by the purchase's. */
+function byPayment({ environmentId, accountId, paymentIntentId }: PaymentKey) {
+  const own = eq(entitlements.environmentId, environmentId);
+  const bought = sql`${entitlements.purchaseId} in (select ${purchases.id} from ${purchases}
+    where ${purchases.paymentIntentId} = ${paymentIntentId} and ${purchases.accountId} = ${accountId})`;
+  return or(
+    and(own, eq(entitlements.paymentIntentId, paymentIntentId)),
+    and(own, bought, isNull(entitlements.paymentIntentId)),
+  );
 }
 
 function byKey({ environmentId, accountId, paymentIntentId }: PaymentKey) {

@@ -62,14 +62,12 @@ function deleteTokens(tx: Database, nowMs: number) {
   return tx.delete(purchaseTokens).where(inArray(rowid, some)).returning({ hash });
 }
 
+/** They are numbered as they are handled: the oldest stand first, and need no index of their own. */
 function deleteStripeEvents(tx: Database, nowMs: number) {
   const { eventId, handledAt } = stripeEvents;
-  const some = tx
-    .select({ rowid })
-    .from(stripeEvents)
-    .where(lt(handledAt, nowMs - 40 * dayMs))
-    .limit(batchSize);
-  return tx.delete(stripeEvents).where(inArray(rowid, some)).returning({ eventId });
+  const oldest = sql`(select rowid as number, handled_at from ${stripeEvents} order by rowid limit ${batchSize})`;
+  const old = sql`rowid in (select number from ${oldest} where handled_at < ${nowMs - 40 * dayMs})`;
+  return tx.delete(stripeEvents).where(old).returning({ eventId, handledAt });
 }
 
 /** With its deliveries and attempts. One that somebody sent again lately, or that is being sent, stays. */

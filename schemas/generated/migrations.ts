@@ -47,11 +47,10 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE UNIQUE INDEX `members_by_email` ON `members` (`environment_id`,`email`);",
       "CREATE INDEX `members_by_time` ON `members` (`environment_id`,`created_at`);",
       "CREATE TABLE `payments` (\n\t`environment_id` text NOT NULL,\n\t`account_id` text NOT NULL,\n\t`payment_intent_id` text NOT NULL,\n\t`refunded_at` integer,\n\t`disputed_at` integer,\n\t`revision` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `account_id`, `payment_intent_id`)\n);",
-      "CREATE TABLE `purchase_tokens` (\n\t`hash` text PRIMARY KEY NOT NULL,\n\t`environment_id` text NOT NULL,\n\t`purchase_id` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`used_at` integer\n);",
+      "CREATE TABLE `purchase_tokens` (\n\t`hash` text PRIMARY KEY NOT NULL,\n\t`environment_id` text NOT NULL,\n\t`purchase_id` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`used_at` integer,\n\t`used_by` text\n);",
       "CREATE INDEX `purchase_tokens_by_expiry` ON `purchase_tokens` (`expires_at`);",
       "CREATE TABLE `stripe_cursors` (\n\t`environment_id` text NOT NULL,\n\t`account_id` text NOT NULL,\n\t`read_until` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `account_id`)\n);",
       "CREATE TABLE `stripe_events` (\n\t`environment_id` text NOT NULL,\n\t`account_id` text NOT NULL,\n\t`event_id` text NOT NULL,\n\t`type` text NOT NULL,\n\t`handled_at` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `account_id`, `event_id`)\n);",
-      "CREATE INDEX `stripe_events_by_time` ON `stripe_events` (`handled_at`);",
       "CREATE TABLE `webhook_attempts` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`message_id` text NOT NULL,\n\t`endpoint_id` text NOT NULL,\n\t`status` integer,\n\t`error` text,\n\t`duration_ms` integer NOT NULL,\n\t`created_at` integer NOT NULL\n);",
       "CREATE INDEX `webhook_attempts_by_delivery` ON `webhook_attempts` (`message_id`,`endpoint_id`);",
       "CREATE TABLE `webhook_deliveries` (\n\t`message_id` text NOT NULL,\n\t`endpoint_id` text NOT NULL,\n\t`environment_id` text NOT NULL,\n\t`status` text NOT NULL,\n\t`attempts` integer NOT NULL,\n\t`next_attempt_at` integer NOT NULL,\n\t`lease_until` integer NOT NULL,\n\t`delivered_at` integer,\n\tPRIMARY KEY(`message_id`, `endpoint_id`)\n);",
@@ -84,9 +83,9 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE TABLE `entitlements` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`environment_id` text NOT NULL,\n\t`identifier` text NOT NULL,\n\t`guest` text,\n\t`member_id` text,\n\t`product_id` text NOT NULL,\n\t`plan_id` text,\n\t`offer_id` text,\n\t`offering_id` text,\n\t`purchase_id` text,\n\t`payment_intent_id` text,\n\t`cause` text NOT NULL,\n\t`reason` text,\n\t`started_at` integer NOT NULL,\n\t`ended_at` integer,\n\t`revoked_at` integer,\n\t`revoked_because` text,\n\t`revoked_reason` text,\n\t`created_at` integer NOT NULL\n);",
       "CREATE INDEX `entitlements_by_identifier` ON `entitlements` (`environment_id`,`identifier`);",
       "CREATE UNIQUE INDEX `entitlements_by_cause` ON `entitlements` (`environment_id`,`cause`,`product_id`);",
-      "CREATE INDEX `entitlements_by_guest` ON `entitlements` (`environment_id`,`guest`);",
+      "CREATE INDEX `entitlements_by_guest` ON `entitlements` (`environment_id`,`guest`) WHERE guest is not null;",
       "CREATE INDEX `entitlements_by_purchase` ON `entitlements` (`environment_id`,`purchase_id`);",
-      "CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`);",
+      "CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`) WHERE payment_intent_id is not null;",
       "CREATE INDEX `stripe_accounts_by_account` ON `stripe_accounts` (`account_id`);"
     ]
   }

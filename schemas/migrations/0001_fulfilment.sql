@@ -77,7 +77,8 @@ CREATE TABLE `purchase_tokens` (
 	`environment_id` text NOT NULL,
 	`purchase_id` text NOT NULL,
 	`expires_at` integer NOT NULL,
-	`used_at` integer
+	`used_at` integer,
+	`used_by` text
 );
 --> statement-breakpoint
 CREATE INDEX `purchase_tokens_by_expiry` ON `purchase_tokens` (`expires_at`);--> statement-breakpoint
@@ -97,7 +98,6 @@ CREATE TABLE `stripe_events` (
 	PRIMARY KEY(`environment_id`, `account_id`, `event_id`)
 );
 --> statement-breakpoint
-CREATE INDEX `stripe_events_by_time` ON `stripe_events` (`handled_at`);--> statement-breakpoint
 CREATE TABLE `webhook_attempts` (
 	`id` text PRIMARY KEY NOT NULL,
 	`message_id` text NOT NULL,
@@ -191,7 +191,7 @@ CREATE TABLE `entitlements` (
 --> statement-breakpoint
 CREATE INDEX `entitlements_by_identifier` ON `entitlements` (`environment_id`,`identifier`);--> statement-breakpoint
 CREATE UNIQUE INDEX `entitlements_by_cause` ON `entitlements` (`environment_id`,`cause`,`product_id`);--> statement-breakpoint
-CREATE INDEX `entitlements_by_guest` ON `entitlements` (`environment_id`,`guest`);--> statement-breakpoint
+CREATE INDEX `entitlements_by_guest` ON `entitlements` (`environment_id`,`guest`) WHERE guest is not null;--> statement-breakpoint
 CREATE INDEX `entitlements_by_purchase` ON `entitlements` (`environment_id`,`purchase_id`);--> statement-breakpoint
-CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`);--> statement-breakpoint
+CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`) WHERE payment_intent_id is not null;--> statement-breakpoint
 CREATE INDEX `stripe_accounts_by_account` ON `stripe_accounts` (`account_id`);

@@ -225,6 +225,22 @@ describe("the token of a return", () => {
     expect(purchases.filter(({ id }) => id === good[0]?.body.purchaseId)).toHaveLength(1);
   });
 
+  test("works again for whoever sent a nonce with it, and for nobody else: an answer may be lost", async () => {
+    const token = tokenIn(await follow(successUrl(await paid())));
+    const nonce = crypto.randomUUID();
+    const [first, again] = [
+      await askAsPage(world, "/api/v1/purchases/exchange", { token, nonce }),
+      await askAsPage(world, "/api/v1/purchases/exchange", { token, nonce }),
+    ];
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(again.body.entitlements).toEqual(first.body.entitlements);
+    const others = [{ token }, { token, nonce: crypto.randomUUID() }];
+    for (const body of others) {
+      const answer = await askAsPage(world, "/api/v1/purchases/exchange", body);
+      expect(answer.body.code).toBe("purchase_token_invalid");
+    }
+  });
+
   test("is good for ten minutes", async () => {
     const [late, inTime] = [await paid(), await paid()];
     const [old, fresh] = [tokenIn(await follow(successUrl(late))), await follow(successUrl(inTime))];

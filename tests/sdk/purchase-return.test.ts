@@ -49,7 +49,10 @@ describe("coming back with a token", () => {
     await outcome(page).toEqual([completed]);
     expect(await heardNames(page)).toEqual(["allegro:authenticated", "allegro:purchase:completed"]);
     expect((await heard(page))[0]).toEqual(["allegro:ready", null]);
-    expect(site.sent[0]?.body).toEqual({ token: "ptk_1" });
+    expect(site.sent[0]?.body).toEqual({
+      token: "ptk_1",
+      nonce: expect.stringMatching(/^[\da-f]{1,2}(?:-[\da-f]{1,2}){15}$/),
+    });
     expect(page.url()).toBe(`${url}?from=a%20b&flag#part`);
     expect(
       await page.evaluate("[allegro.purchase.validation, allegro.member.isAuthenticated(), history.length]"),
@@ -146,6 +149,8 @@ describe("coming back with a token", () => {
     await page.reload();
     await eventually(() => heard(page)).toEqual([["allegro:ready", null]]);
     expect(paths()).toHaveLength(5);
+    // the same word each time, after the load too: with it the server takes the token again
+    expect(new Set(site.sent.map(({ body }) => JSON.stringify(body))).size).toBe(1);
   });
 
   test("cut short by a reload is taken up, and a token that was used by then is no failure", async () => {
