@@ -99,7 +99,7 @@ async function claimPlace(
   { sold: { offer, plan }, identity }: { sold: Sold; identity: Identity },
 ): Promise<Claim> {
   const { environment } = caller;
-  const offeringId = crypto.randomUUID();
+  const offeringId = newEventId(engine.now());
   let placesAsked = false;
   for (let waits = 1; waits <= 30; waits++) {
     const decision = await engine.storage.write((tx) =>

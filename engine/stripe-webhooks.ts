@@ -24,20 +24,21 @@ const toleranceSeconds = 300;
  */
 export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhook): Promise<void> {
   const environments = await environmentsOf(engine, webhook.accountId);
-  const told = await Promise.all(
-    environments.map(async (environment) => ((await isSigned(engine, environment, webhook)) ? [environment] : [])),
+  const signed = await Promise.all(
+    environments.map(async (environment) => ({ environment, event: await signedEvent(engine, environment, webhook) })),
   );
-  const concerned = told.flat();
+  const concerned = signed.filter(({ event }) => event !== null);
   if (concerned.length === 0) {
     throw new ScripError(
       "webhook_signature_invalid",
       "The webhook's signature is not valid: compare the signing secret with Stripe's, and the clocks",
     );
   }
-  const parsed = v.safeParse(StripeEvent, JSON.parse(webhook.body));
-  // an event of a kind that carries no object is none that we handle
-  if (!parsed.success) return;
-  for (const environment of concerned) await handleStripeEvent(engine, environment, webhook.accountId, parsed.output);
+  for (const { environment, event } of concerned) {
+    const parsed = v.safeParse(StripeEvent, event);
+    // an event of a kind that carries no object is none that we handle
+    if (parsed.success) await handleStripeEvent(engine, environment, webhook.accountId, parsed.output);
+  }
 }
 
 const Reference = v.nullish(v.union([v.string(), v.looseObject({ id: v.string() })]));
@@ -149,38 +150,33 @@ async function readOwners(engine: Engine, accountId: string): Promise<string[]> 
   return ids;
 }
 
-/** A secret that another process has just added is not in memory yet: one look at the database, then the answer stands. */
-async function isSigned(engine: Engine, environment: Environment, webhook: StripeWebhook): Promise<boolean> {
-  if (await fits(engine, environment, webhook)) return true;
+/**
+ * The event of a webhook that one of an environment's secrets has signed, or null. A secret that another process has just
+ * added is not in memory yet: one look at the database, then the answer stands.
+ */
+async function signedEvent(engine: Engine, environment: Environment, webhook: StripeWebhook): Promise<unknown> {
+  const event = await verify(engine, environment, webhook);
+  if (event !== null) return event;
   const current = await engine.environments.recheck(environment.id);
-  if (current === undefined || current.revision === environment.revision) return false;
-  return fits(engine, current, webhook);
+  if (current === undefined || current.revision === environment.revision) return null;
+  return verify(engine, current, webhook);
 }
 
 /** Stripe's library takes any time from the future for fresh: that is looked at here. */
-async function fits(engine: Engine, environment: Environment, webhook: StripeWebhook): Promise<boolean> {
+async function verify(engine: Engine, environment: Environment, webhook: StripeWebhook): Promise<unknown> {
   const { accountId, body, signature } = webhook;
   const nowSeconds = Math.floor(engine.now() / 1000);
   const signedAt = [...signature.matchAll(/(?:^|,)t=([^,]*)/g)].map(([, seconds]) => Number(seconds));
-  if (!signedAt.every((seconds) => seconds <= nowSeconds + toleranceSeconds)) return false;
+  if (!signedAt.every((seconds) => seconds <= nowSeconds + toleranceSeconds)) return null;
   for (const secret of environment.stripeWebhookSecrets.get(accountId) ?? []) {
-    // without a provider the library takes the fastest that its runtime has
-    const event = Stripe.webhooks.constructEventAsync(
-      body,
-      signature,
-      secret,
-      toleranceSeconds,
-      undefined,
-      engine.now(),
-    );
-    const isGood = await event.then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof Stripe.errors.StripeSignatureVerificationError) return false;
-        throw error;
-      },
-    );
-    if (isGood) return true;
+    try {
+      // without a provider the library takes the fastest that its runtime has
+      const receivedAt = engine.now();
+      const { webhooks } = Stripe;
+      return await webhooks.constructEventAsync(body, signature, secret, toleranceSeconds, undefined, receivedAt);
+    } catch (error) {
+      if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
+    }
   }
-  return false;
+  return null;
 }
