@@ -15,7 +15,9 @@ const Reference = v.union([v.string(), v.looseObject({ id: v.string() })]);
 
 /** How an invoice was paid. */
 export const InvoicePayments = v.object({
-  data: v.array(v.object({ payment: v.object({ payment_intent: v.nullish(Reference) }) })),
+  data: v.array(
+    v.object({ status: v.nullish(v.string()), payment: v.object({ payment_intent: v.nullish(Reference) }) }),
+  ),
 });
 
 const Session = v.object({
@@ -142,12 +144,17 @@ export function idOf(reference: string | { id: string } | null | undefined): str
 }
 
 function invoicePaymentIntent(invoice: v.InferOutput<typeof Session>["invoice"]): string | null {
-  return typeof invoice === "object" ? firstPaymentIntent(invoice?.payments) : null;
+  return typeof invoice === "object" ? payingIntent(invoice?.payments) : null;
 }
 
-/** The PaymentIntent that an invoice was paid by; null for one that cost nothing. */
-export function firstPaymentIntent(payments: v.InferOutput<typeof InvoicePayments> | null | undefined): string | null {
-  for (const { payment } of payments?.data ?? []) {
+/**
+ * The PaymentIntent that an invoice was or is to be paid by; null for one that cost nothing. Those that were given up are
+ * in the list too (Stripe API reference, "The Invoice Payment object": `canceled`).
+ */
+export function payingIntent(payments: v.InferOutput<typeof InvoicePayments> | null | undefined): string | null {
+  const all = payments?.data ?? [];
+  const paid = all.filter(({ status }) => status === "paid");
+  for (const { payment } of [...paid, ...all]) {
     const id = idOf(payment.payment_intent);
     if (id !== null) return id;
   }
