@@ -19,7 +19,7 @@ export type PurchaseReturn = { key: string; sessionId: string | null } | { sessi
 /**
  * Where a buyer's browser goes on after the checkout. Asks Stripe what became of the session and fulfils it; whatever the
  * address says is not believed. A paid purchase of ours gets a one-time token, for whoever brings both its key and its
- * session. Where Stripe cannot be asked the page is shown all the same, and the webhook completes the purchase. Throws
+ * session within a day. Where Stripe cannot be asked the page is shown all the same, and the webhook completes the purchase. Throws
  * `purchase_not_found` or `return_url_not_allowed`.
  */
 export async function returnFromCheckout(
@@ -44,6 +44,8 @@ export async function returnFromCheckout(
   if (state === "pending") return withOutcome(url, "allegro_purchase_pending", "1");
   // a workflow's own session says nothing about who sits at the browser: the site knows that
   if ("to" in returned || returned.sessionId !== sessionId) return url;
+  const { completedAt } = fulfilled?.purchase ?? purchase;
+  if (completedAt === null || engine.now() - completedAt > returnLifeMs) return url;
   return withOutcome(url, "allegro_purchase_token", await mintToken(engine, purchase));
 }
 
@@ -69,6 +71,9 @@ async function findReturned({ storage }: Engine, returned: PurchaseReturn): Prom
 }
 
 const tokenLifeMs = 10 * 60_000;
+
+/** A return address stays in the browser's history and in logs: it must not sign anybody in for ever. */
+const returnLifeMs = 24 * 3_600_000;
 
 async function mintToken(engine: Engine, { id, environmentId }: Purchase): Promise<string> {
   const token = `ptk_${randomText(40)}`;

@@ -43,7 +43,12 @@ export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhoo
 const Reference = v.nullish(v.union([v.string(), v.looseObject({ id: v.string() })]));
 const Metadata = v.nullish(v.record(v.string(), v.string()));
 
-/** Of an event, what says where to look: nothing in it is believed but ids. */
+const SubscriptionDetails = v.nullish(v.object({ subscription: Reference, metadata: Metadata }));
+
+/**
+ * Of an event, what says where to look: nothing in it is believed but ids. An event is in the form of its endpoint's or
+ * account's API version, whichever this server asks with: before `2025-03-31.basil` an invoice named its subscription itself.
+ */
 export const StripeEvent = v.object({
   id: v.string(),
   type: v.string(),
@@ -53,9 +58,9 @@ export const StripeEvent = v.object({
       id: v.string(),
       payment_intent: Reference,
       metadata: Metadata,
-      parent: v.nullish(
-        v.object({ subscription_details: v.nullish(v.object({ subscription: Reference, metadata: Metadata })) }),
-      ),
+      parent: v.nullish(v.object({ subscription_details: SubscriptionDetails })),
+      subscription: Reference,
+      subscription_details: SubscriptionDetails,
     }),
   }),
 });
@@ -102,7 +107,7 @@ export async function handleStripeEvent(
     case "customer.subscription.deleted":
       return syncSubscription(engine, environment, { ...common, subscriptionId: object.id, invoiceId: null });
     case "invoice.paid": {
-      const subscriptionId = idOf(object.parent?.subscription_details?.subscription);
+      const subscriptionId = idOf(object.parent?.subscription_details?.subscription ?? object.subscription);
       if (subscriptionId === null) return;
       return syncSubscription(engine, environment, { ...common, subscriptionId, invoiceId: object.id });
     }
@@ -115,7 +120,8 @@ function isHandled(type: string): boolean {
 
 /** One account may serve several environments: what was made for one is not the others' matter. */
 function isForAnother({ id }: Environment, { data: { object } }: StripeEvent): boolean {
-  const metadata = object.parent?.subscription_details?.metadata ?? object.metadata;
+  const details = object.parent?.subscription_details ?? object.subscription_details;
+  const metadata = details?.metadata ?? object.metadata;
   const named = metadata?.scrip_environment;
   return named !== undefined && named !== id;
 }
