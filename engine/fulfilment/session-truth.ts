@@ -13,6 +13,9 @@ export const PaymentIntent = v.object({
 });
 const Reference = v.union([v.string(), v.looseObject({ id: v.string() })]);
 
+/** A subscription's trial. It goes on while the status says so: Stripe keeps the end of one that is over. */
+export const Trial = v.object({ id: v.string(), status: v.nullish(v.string()), trial_end: v.nullish(v.number()) });
+
 /** How an invoice was paid. */
 export const InvoicePayments = v.object({
   data: v.array(
@@ -29,11 +32,11 @@ const Session = v.object({
   currency: v.nullish(v.string()),
   customer_details: v.nullish(v.object({ email: v.nullish(v.string()) })),
   payment_intent: v.nullish(v.union([v.string(), PaymentIntent])),
-  subscription: v.nullish(Reference),
+  subscription: v.nullish(v.union([v.string(), Trial])),
   invoice: v.nullish(v.union([v.string(), v.object({ id: v.string(), payments: v.nullish(InvoicePayments) })])),
 });
 
-const expand = ["payment_intent.latest_charge", "invoice.payments"];
+const expand = ["payment_intent.latest_charge", "invoice.payments", "subscription"];
 
 /**
  * Asks Stripe about a session. `failed` says that an event told of a failed delayed payment, which a subscription's
@@ -62,6 +65,7 @@ export async function readSession(
     subscriptionId: idOf(session.subscription),
     amountMinor: session.amount_total ?? null,
     currency: session.currency ?? null,
+    trialEndMs: typeof session.subscription === "object" ? trialEnd(session.subscription) : null,
     ...blocked,
   };
 }
@@ -135,6 +139,12 @@ function stateOf(session: v.InferOutput<typeof Session>, failed: boolean): Sessi
   if (session.payment_status !== "unpaid") return "paid";
   const intent = typeof session.payment_intent === "object" ? session.payment_intent : null;
   return failed || intent?.status === "requires_payment_method" || intent?.status === "canceled" ? "failed" : "waiting";
+}
+
+/** When a trial that goes on ends, in milliseconds since the epoch. */
+export function trialEnd(trial: v.InferOutput<typeof Trial> | null | undefined): number | null {
+  if (trial?.status !== "trialing" || typeof trial.trial_end !== "number") return null;
+  return trial.trial_end * 1000;
 }
 
 /** The id of something that Stripe gives as an id or, expanded, as an object. */

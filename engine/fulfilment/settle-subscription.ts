@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, or, sql } from "drizzle-orm";
+import { and, eq, gt, gte, isNull, or, sql } from "drizzle-orm";
 import { entitlements, payments } from "../../schemas/sales-tables.ts";
 import type { Environment } from "../environments.ts";
 import type { Database } from "../storage.ts";
@@ -14,6 +14,7 @@ export type Subscription = {
   status: string;
   endedMs: number | null;
   isLatestInvoicePaid: boolean;
+  trialEndMs: number | null;
   periodStartMs: number;
 };
 
@@ -63,6 +64,7 @@ export async function settleSubscription(tx: Database, settling: SettlingSubscri
     await tellOf(tx, settling, "subscription-resumed", resumed, `${subscription.id}:${nowMs}`);
   }
   if (subscription.status === "active" && !subscription.isLatestInvoicePaid) await bridge(tx, settling);
+  if (subscription.trialEndMs !== null) await extendTrial(tx, settling, subscription.trialEndMs);
   return resumed.length > 0;
 }
 
@@ -108,6 +110,21 @@ async function bridge(tx: Database, settling: SettlingSubscription): Promise<voi
     paymentIntentId: null,
     startMs: subscription.periodStartMs,
     exactlyUntilMs: subscription.periodStartMs + bridgeMs,
+  });
+}
+
+/** A trial may be made longer while it goes on. */
+async function extendTrial(tx: Database, settling: SettlingSubscription, trialEndMs: number): Promise<void> {
+  const { plan, purchase, subscription, nowMs } = settling;
+  if (plan.plan.duration === null) return;
+  const reaching = and(ofPurchase(purchase), gte(entitlements.endedAt, trialEndMs));
+  const [known] = await tx.select({ id: entitlements.id }).from(entitlements).where(reaching).limit(1);
+  if (known !== undefined) return;
+  await grantPeriod(tx, settling, {
+    cause: `trial:${subscription.id}:${trialEndMs}`,
+    paymentIntentId: null,
+    startMs: nowMs,
+    exactlyUntilMs: trialEndMs,
   });
 }
 

@@ -6,7 +6,7 @@ import type { Environment } from "../environments.ts";
 import { ScripError } from "../error.ts";
 import { fulfill } from "../fulfill.ts";
 import { soldPlan } from "./grants.ts";
-import { InvoicePayments, payingIntent, readStripe } from "./session-truth.ts";
+import { InvoicePayments, payingIntent, readStripe, Trial, trialEnd } from "./session-truth.ts";
 import { recordEvents } from "./settle-sessions.ts";
 import { type Invoice, type Subscription, settleSubscription } from "./settle-subscription.ts";
 import type { Purchase, StripeEventRef } from "./settling.ts";
@@ -88,7 +88,7 @@ async function purchaseOf(
 }
 
 const StripeSubscription = v.object({
-  id: v.string(),
+  ...Trial.entries,
   status: v.string(),
   ended_at: v.nullish(v.number()),
   latest_invoice: v.nullish(v.union([v.string(), v.object({ id: v.string(), status: v.nullish(v.string()) })])),
@@ -102,13 +102,15 @@ async function readSubscription(
 ): Promise<Subscription> {
   const path = `/v1/subscriptions/${encodeURIComponent(subscriptionId)}`;
   const answer = await readStripe(engine, environment, accountId, path, { expand: ["latest_invoice"] });
-  const { id, status, ended_at, latest_invoice, items } = v.parse(StripeSubscription, answer);
+  const subscription = v.parse(StripeSubscription, answer);
+  const { id, status, ended_at, latest_invoice, items } = subscription;
   const latest = typeof latest_invoice === "object" ? latest_invoice : null;
   return {
     id,
     status,
     endedMs: typeof ended_at === "number" ? ended_at * 1000 : null,
     isLatestInvoicePaid: latest === null || latest?.status === "paid" || latest?.status === "void",
+    trialEndMs: trialEnd(subscription),
     periodStartMs: Math.max(0, ...items.data.map((item) => item.current_period_start * 1000)),
   };
 }

@@ -1,5 +1,7 @@
+import * as v from "valibot";
 import { afterEach, expect, test } from "vitest";
 import { handleStripeEvent } from "../../engine/stripe-webhooks.ts";
+import { JsonObject } from "../../schemas/json.ts";
 import { redemptions } from "../../schemas/tables.ts";
 import { ask } from "../fakes/requests.ts";
 import { environmentOf, fulfillIn, pageSession, salesOf, sessionFor } from "../fakes/sales.ts";
@@ -25,7 +27,9 @@ function invoices(change: (invoice: Record<string, unknown>) => unknown): WorldO
   return (stripeFetch) => async (input, init) => {
     const response = await stripeFetch(input, init);
     const path = new URL(new Request(input, init).url).pathname;
-    return path.startsWith("/v1/invoices/") ? Response.json(change(await response.json())) : response;
+    return path.startsWith("/v1/invoices/")
+      ? Response.json(change(v.parse(JsonObject, await response.json())))
+      : response;
   };
 }
 
