@@ -74,6 +74,8 @@ export const handledTypes = [
   "checkout.session.expired",
   "charge.refunded",
   "charge.dispute.created",
+  // an inquiry that becomes a chargeback is not created again
+  "charge.dispute.funds_withdrawn",
   "charge.dispute.closed",
   "customer.subscription.updated",
   "customer.subscription.deleted",
@@ -100,6 +102,7 @@ export async function handleStripeEvent(
   switch (event.type) {
     case "charge.refunded":
     case "charge.dispute.created":
+    case "charge.dispute.funds_withdrawn":
     case "charge.dispute.closed":
       if (paymentIntentId !== null) await syncPayment(engine, environment, { ...common, paymentIntentId });
       return;
