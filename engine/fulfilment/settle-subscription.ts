@@ -71,10 +71,11 @@ export async function settleSubscription(tx: Database, settling: SettlingSubscri
 /** Gives back what a subscription took, but not what was refunded or is disputed: that waits for its payment. */
 async function resume(tx: Database, purchase: Purchase): Promise<Entitlement[]> {
   const taken = and(ofPurchase(purchase), eq(entitlements.revokedBecause, "subscription"));
+  const own = sql`case when ${entitlements.cause} = ${`purchase:${purchase.id}`} then ${purchase.paymentIntentId} end`;
   const blocked = sql`(select case when ${payments.refundedAt} is not null then 'refund'
     when ${payments.disputedAt} is not null then 'dispute' end from ${payments}
     where ${payments.environmentId} = ${purchase.environmentId} and ${payments.accountId} = ${purchase.accountId}
-    and ${payments.paymentIntentId} = ${entitlements.paymentIntentId})`;
+    and ${payments.paymentIntentId} = coalesce(${entitlements.paymentIntentId}, ${own}))`;
   await tx
     .update(entitlements)
     .set({ revokedBecause: blocked })

@@ -24,7 +24,7 @@ async function subscribed(options: WorldOptions = {}) {
   expect(active).toHaveLength(1);
   return {
     world,
-    payment: active[0]?.paymentIntentId ?? "",
+    payment: purchases[0]?.paymentIntentId ?? "",
     subscription: purchases[0]?.subscriptionId ?? "",
   };
 }
@@ -43,14 +43,14 @@ async function tellOf(world: World, subscription: string, type = "customer.subsc
 
 /** Lets a test say what Stripe's subscriptions are like, where the local Stripe knows no such state. */
 function statuses() {
-  const said: { status: string | null } = { status: null };
+  const said: { status: string | null; latest_invoice?: object } = { status: null };
   const between: WorldOptions["between"] = (stripeFetch) => async (input, init) => {
     const response = await stripeFetch(input, init);
     if (said.status === null || !new URL(new Request(input, init).url).pathname.startsWith("/v1/subscriptions/")) {
       return response;
     }
     const body: unknown = await response.json();
-    return Response.json(Object.assign({}, body, { status: said.status }));
+    return Response.json(Object.assign({}, body, said));
   };
   return { said, between };
 }
@@ -117,4 +117,27 @@ test("an answer of Stripe's that was overtaken by a subscription's end gives not
   slow.resolve();
   await late;
   expect((await salesOf(world)).active).toEqual([]);
+});
+
+test("the refund of the first payment takes back nothing that was granted for a later period", async () => {
+  const { said, between } = statuses();
+  const world = await createWorld({ between });
+  worlds.push(world);
+  const { id } = await sessionFor(world);
+  world.stripe.pay(id, { email: "buyer@example.com" });
+  const subscription = String(world.stripe.subscriptions()[0]?.id);
+  await tellOf(world, subscription);
+  Object.assign(said, { status: "active", latest_invoice: { id: "in_draft", status: "draft" } });
+  world.clock.advance(31 * 86_400_000);
+  world.stripe.tick();
+  // the next period has begun, and its invoice is on its way: a bridge, which no payment of its own has paid for
+  await tellOf(world, subscription);
+  expect((await salesOf(world)).active).toMatchObject([{ cause: expect.stringMatching(/^period:/) }]);
+  const { purchases } = await salesOf(world);
+  const payment = purchases[0]?.paymentIntentId ?? "";
+  await askStripe(world, "/v1/refunds", { payment_intent: payment });
+  const object = { id: "ch_1", payment_intent: payment };
+  const event = { id: "evt_refund", type: "charge.refunded", created: 0, data: { object } };
+  await handleStripeEvent(world.engine, await environmentOf(world), "acct_world", event);
+  expect(await salesOf(world)).toMatchObject({ purchases: [{ status: "refunded" }], active: [{}] });
 });
