@@ -37,7 +37,11 @@ export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhoo
   const parsed = v.safeParse(StripeEvent, JSON.parse(webhook.body));
   // an event of a kind that carries no object is none that we handle
   if (!parsed.success) return;
-  for (const environment of concerned) await handleStripeEvent(engine, environment, webhook.accountId, parsed.output);
+  // one environment that cannot handle it now keeps no other from it
+  const handled = await Promise.allSettled(
+    concerned.map((environment) => handleStripeEvent(engine, environment, webhook.accountId, parsed.output)),
+  );
+  for (const one of handled) if (one.status === "rejected") throw one.reason;
 }
 
 const Reference = v.nullish(v.union([v.string(), v.looseObject({ id: v.string() })]));
