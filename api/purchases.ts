@@ -4,7 +4,7 @@ import { beginPurchase } from "../engine/begin-purchase.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ScripError } from "../engine/error.ts";
 import type { Caller } from "../engine/keys.ts";
-import { exchangeToken, returnFromCheckout } from "../engine/purchase-return.ts";
+import { exchangeToken, type PurchaseReturn, returnFromCheckout } from "../engine/purchase-return.ts";
 import { allowedReturnUrl } from "../engine/return-url.ts";
 import { ExchangeAnswer, ExchangeRequest, PurchaseAnswer, PurchaseRequest } from "../schemas/sales.ts";
 import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
@@ -62,22 +62,22 @@ function addReturn(app: Hono, engine: Engine, options: AppOptions): void {
     query: {
       key: "The key of a purchase's own return address",
       session_id: "The Checkout Session: Stripe fills in `{CHECKOUT_SESSION_ID}`",
+      cancelled: "`1`: the buyer left the checkout",
       to: "Where to go on to, for sessions of workflows",
     },
     answers: { 303: null },
     errors: [403, 404],
   });
   app.get("/return", describeRoute(back), async (c) => {
-    const { key, session_id: sessionId, to } = c.req.query();
-    const url = await returnFromCheckout(engine, returnedBy({ key, sessionId, to }), options.ownOrigins);
+    const url = await returnFromCheckout(engine, returnedBy(c.req.query()), options.ownOrigins);
     return new Response(null, { status: 303, headers: { Location: url, ...returnHeaders } });
   });
 }
 
 const returnHeaders = { "Cache-Control": "no-store", "Referrer-Policy": "no-referrer" };
 
-function returnedBy({ key, sessionId, to }: { key?: string; sessionId?: string; to?: string }) {
-  if (key !== undefined) return { key, sessionId: sessionId ?? null };
+function returnedBy({ key, session_id: sessionId, to, cancelled }: Record<string, string | undefined>): PurchaseReturn {
+  if (key !== undefined) return { key, sessionId: sessionId ?? null, cancelled: cancelled === "1" };
   if (sessionId === undefined || to === undefined)
     throw new ScripError("purchase_not_found", "There is no such purchase");
   return { sessionId, to };

@@ -20,7 +20,7 @@ import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import type { Caller } from "./keys.ts";
 import { freePlaces } from "./places.ts";
 import { purchaseEvent } from "./purchase-event.ts";
-import { sendToStripe } from "./stripe.ts";
+import { type StripeAnswer, sendToStripe } from "./stripe.ts";
 
 /** A purchase that a page asks for. `returnUrl` has been found to be allowed. */
 export type PurchaseInput = { request: PurchaseRequest; returnUrl: string; mosUserAgent: string | undefined };
@@ -62,7 +62,7 @@ export async function beginPurchase(engine: Engine, caller: Caller, input: Purch
 /** The first offer that sells the plan through Stripe Checkout to this visitor. */
 async function findSale(
   engine: Engine,
-  { environment }: Caller,
+  { environment, kind }: Caller,
   { request, mosUserAgent }: PurchaseInput,
   identity: Identity,
 ): Promise<Sold> {
@@ -86,7 +86,9 @@ async function findSale(
     if (refusal === null) return { offer, plan, values: v.parse(StripeCheckoutValues, offer.offer.redemption) };
     reason = `of the offer "${offer.offer.name}", ${refusal.detail}`;
   }
-  throw new ScripError("plan_not_for_sale", `The plan "${request.planId}" is not for sale to this visitor: ${reason}`);
+  // which offers there are, and for whom, is no matter of a page's visitors
+  const why = kind === "sk" ? `: ${reason}` : "";
+  throw new ScripError("plan_not_for_sale", `The plan "${request.planId}" is not for sale to this visitor${why}`);
 }
 
 /** Longer than Stripe's client takes with all its tries. */
@@ -157,7 +159,7 @@ async function openCheckout(engine: Engine, caller: Caller, opening: Opening): P
   const request = withReferences({ method: "POST", path: "/v1/checkout/sessions", body }, environment.id, sale);
   const answer = await sendToStripe(engine.stripe(secretKey), request, `scrip-purchase-${claim.offeringId}`);
   const session = v.safeParse(Session, answer.body);
-  if (!answer.ok || !session.success) throw refusedBy(answer.status, answer.body);
+  if (!answer.ok || !session.success) throw refusedBy(engine, caller, answer);
   await recordPendingPurchase(engine, { accountId, answer: answer.body, sale });
   const expiresAt = typeof session.output.expires_at === "number" ? session.output.expires_at * 1000 : null;
   const begun = { purchaseId, url: session.output.url, expiresAt, identity, eventId: newEventId() };
@@ -195,7 +197,8 @@ function sessionParameters(
   };
 }
 
-function refusedBy(status: number, body: unknown): ScripError {
+/** What Stripe says of the offer and its account, such as the end of a secret key, is for the operator alone. */
+function refusedBy(engine: Engine, { kind, environment }: Caller, { status, body }: StripeAnswer): ScripError {
   const refusal = v.safeParse(Refusal, body);
   const message = refusal.success ? refusal.output.error.message : "it gave no address";
   if (status === 429 || status >= 500) {
@@ -204,5 +207,7 @@ function refusedBy(status: number, body: unknown): ScripError {
       cause: message,
     });
   }
-  return new ScripError("checkout_refused", `Stripe refused the Checkout Session: ${message}`);
+  if (kind === "sk") return new ScripError("checkout_refused", `Stripe refused the Checkout Session: ${message}`);
+  engine.onFault(new Error(message), `Stripe refused a Checkout Session of ${environment.id}`);
+  return new ScripError("checkout_refused", "Stripe refused the Checkout Session");
 }

@@ -100,7 +100,16 @@ export async function pruneSessions(engine: Engine): Promise<number> {
 
 type OpenSession = Pick<typeof memberSessions.$inferSelect, "id" | "identifier" | "expiresAt">;
 
-/** The JWT ends with the first of what it lists, so that it never says what is no longer true. */
+/** So soon after something that was bought ran out its renewal may be on its way. */
+const renewalMs = 3_600_000;
+
+/** So long a JWT is good that may lack what is being renewed. */
+const unsureMs = 60_000;
+
+/**
+ * The JWT ends with the first of what it lists, so that it never says what is no longer true; and soon where something has
+ * just run out, because Stripe tells of a renewal after the period before has ended.
+ */
 async function jwtFor(engine: Engine, environment: Environment, session: OpenSession) {
   const rows = await readEntitlements(engine.storage, environment.id, session.identifier);
   const nowMs = engine.now();
@@ -114,13 +123,26 @@ async function jwtFor(engine: Engine, environment: Environment, session: OpenSes
     environment,
     listed.map(({ productId }) => productId),
   );
+  const isRenewing = rows.some(
+    (row) =>
+      row.purchaseId !== null &&
+      row.revokedAt === null &&
+      row.endedAt !== null &&
+      row.endedAt < secondMs &&
+      row.endedAt > nowMs - renewalMs &&
+      !listed.some(({ productId }) => productId === row.productId),
+  );
   const slugs = new Set(listed.map(({ productId }) => catalogue(productId).slug));
   const { jwt, expiresAtMs } = await signMemberJwt(engine, {
     environmentId: environment.id,
     identifier: session.identifier,
     sessionId: session.id,
     products: [...slugs].toSorted(),
-    notAfterMs: Math.min(session.expiresAt, ...listed.flatMap(({ endedAt }) => endedAt ?? [])),
+    notAfterMs: Math.min(
+      session.expiresAt,
+      isRenewing ? secondMs + unsureMs : session.expiresAt,
+      ...listed.flatMap(({ endedAt }) => endedAt ?? []),
+    ),
   });
   return { jwt, expiresAt: new Date(expiresAtMs).toISOString() };
 }

@@ -1,4 +1,5 @@
 import { and, eq, gt, isNull, or } from "drizzle-orm";
+import Stripe from "stripe";
 import type { EntitlementShown } from "../schemas/sales.ts";
 import { entitlements, members, purchases, purchaseTokens } from "../schemas/sales-tables.ts";
 import { readCatalogue } from "./catalogue.ts";
@@ -13,13 +14,18 @@ import type { SessionState } from "./fulfilment/truth.ts";
 import { type MemberSession, openSession } from "./member-sessions.ts";
 import { allowedReturnUrl, withOutcome } from "./return-url.ts";
 
-/** A buyer's browser that comes back: the key of our own return address, or a session that a workflow made. */
-export type PurchaseReturn = { key: string; sessionId: string | null } | { sessionId: string; to: string };
+/**
+ * A buyer's browser that comes back: the key of our own return address, or a session that a workflow made. `cancelled` says
+ * that it comes by the way out of the checkout.
+ */
+export type PurchaseReturn =
+  | { key: string; sessionId: string | null; cancelled: boolean }
+  | { sessionId: string; to: string };
 
 /**
  * Where a buyer's browser goes on after the checkout. Asks Stripe what became of the session and fulfils it; whatever the
  * address says is not believed. A paid purchase of ours gets a one-time token, for whoever brings both its key and its
- * session. Where Stripe cannot be asked the page is shown all the same, and the webhook completes the purchase. Throws
+ * session within a day. Who leaves the checkout of a limited offer gives the place back. Where Stripe cannot be asked the page is shown all the same, and the webhook completes the purchase. Throws
  * `purchase_not_found` or `return_url_not_allowed`.
  */
 export async function returnFromCheckout(
@@ -35,7 +41,10 @@ export async function returnFromCheckout(
       ? allowedReturnUrl(returned.to, [...environment.compiled.config.allowedOrigins, ...ownOrigins])
       : (purchase.returnUrl ?? "");
   const { accountId, sessionId } = purchase;
-  const fulfilled = await fulfill(engine, environment, { accountId, sessionId }).catch((fault: unknown) => {
+  const leaves = !("to" in returned) && returned.cancelled && isLimited(environment, purchase);
+  const left = leaves ? closeCheckout(engine, environment, purchase) : Promise.resolve();
+  const asked = left.then(() => fulfill(engine, environment, { accountId, sessionId }));
+  const fulfilled = await asked.catch((fault: unknown) => {
     engine.onFault(fault, `purchase ${purchase.id} could not be fulfilled at the buyer's return`);
     return null;
   });
@@ -44,7 +53,25 @@ export async function returnFromCheckout(
   if (state === "pending") return withOutcome(url, "allegro_purchase_pending", "1");
   // a workflow's own session says nothing about who sits at the browser: the site knows that
   if ("to" in returned || returned.sessionId !== sessionId) return url;
+  const { completedAt } = fulfilled?.purchase ?? purchase;
+  if (completedAt === null || engine.now() - completedAt > returnLifeMs) return url;
   return withOutcome(url, "allegro_purchase_token", await mintToken(engine, purchase));
+}
+
+function isLimited({ compiled }: Environment, { status, offerId }: Purchase): boolean {
+  const limits = compiled.offers.get(offerId)?.offer.limits;
+  return status === "pending" && limits !== undefined && (limits.total !== null || limits.perCustomer !== null);
+}
+
+/** Ends a session at Stripe, or else its place would be held for a day. One that has been paid meanwhile stays as it is. */
+async function closeCheckout(engine: Engine, environment: Environment, purchase: Purchase): Promise<void> {
+  const secretKey = environment.stripeAccounts.get(purchase.accountId);
+  if (secretKey === undefined) return;
+  try {
+    await engine.stripe(secretKey).checkout.sessions.expire(purchase.sessionId);
+  } catch (error) {
+    if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) throw error;
+  }
 }
 
 /** Completed purchases are known here already; of the others only Stripe's word counts. */
@@ -69,6 +96,9 @@ async function findReturned({ storage }: Engine, returned: PurchaseReturn): Prom
 }
 
 const tokenLifeMs = 10 * 60_000;
+
+/** A return address stays in the browser's history and in logs: it must not sign anybody in for ever. */
+const returnLifeMs = 24 * 3_600_000;
 
 async function mintToken(engine: Engine, { id, environmentId }: Purchase): Promise<string> {
   const token = `ptk_${randomText(40)}`;

@@ -34,17 +34,25 @@ export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhoo
       "The webhook's signature is not valid: compare the signing secret with Stripe's, and the clocks",
     );
   }
-  for (const { environment, event } of concerned) {
-    const parsed = v.safeParse(StripeEvent, event);
-    // an event of a kind that carries no object is none that we handle
-    if (parsed.success) await handleStripeEvent(engine, environment, webhook.accountId, parsed.output);
-  }
+  const parsed = v.safeParse(StripeEvent, concerned[0]?.event);
+  // an event of a kind that carries no object is none that we handle
+  if (!parsed.success) return;
+  // one environment that cannot handle it now keeps no other from it
+  const handled = await Promise.allSettled(
+    concerned.map(({ environment }) => handleStripeEvent(engine, environment, webhook.accountId, parsed.output)),
+  );
+  for (const one of handled) if (one.status === "rejected") throw one.reason;
 }
 
 const Reference = v.nullish(v.union([v.string(), v.looseObject({ id: v.string() })]));
 const Metadata = v.nullish(v.record(v.string(), v.string()));
 
-/** Of an event, what says where to look: nothing in it is believed but ids. */
+const SubscriptionDetails = v.nullish(v.object({ subscription: Reference, metadata: Metadata }));
+
+/**
+ * Of an event, what says where to look: nothing in it is believed but ids. An event is in the form of its endpoint's or
+ * account's API version, whichever this server asks with: before `2025-03-31.basil` an invoice named its subscription itself.
+ */
 export const StripeEvent = v.object({
   id: v.string(),
   type: v.string(),
@@ -54,9 +62,9 @@ export const StripeEvent = v.object({
       id: v.string(),
       payment_intent: Reference,
       metadata: Metadata,
-      parent: v.nullish(
-        v.object({ subscription_details: v.nullish(v.object({ subscription: Reference, metadata: Metadata })) }),
-      ),
+      parent: v.nullish(v.object({ subscription_details: SubscriptionDetails })),
+      subscription: Reference,
+      subscription_details: SubscriptionDetails,
     }),
   }),
 });
@@ -70,6 +78,8 @@ export const handledTypes = [
   "checkout.session.expired",
   "charge.refunded",
   "charge.dispute.created",
+  // an inquiry that becomes a chargeback is not created again
+  "charge.dispute.funds_withdrawn",
   "charge.dispute.closed",
   "customer.subscription.updated",
   "customer.subscription.deleted",
@@ -96,6 +106,7 @@ export async function handleStripeEvent(
   switch (event.type) {
     case "charge.refunded":
     case "charge.dispute.created":
+    case "charge.dispute.funds_withdrawn":
     case "charge.dispute.closed":
       if (paymentIntentId !== null) await syncPayment(engine, environment, { ...common, paymentIntentId });
       return;
@@ -103,7 +114,7 @@ export async function handleStripeEvent(
     case "customer.subscription.deleted":
       return syncSubscription(engine, environment, { ...common, subscriptionId: object.id, invoiceId: null });
     case "invoice.paid": {
-      const subscriptionId = idOf(object.parent?.subscription_details?.subscription);
+      const subscriptionId = idOf(object.parent?.subscription_details?.subscription ?? object.subscription);
       if (subscriptionId === null) return;
       return syncSubscription(engine, environment, { ...common, subscriptionId, invoiceId: object.id });
     }
@@ -116,7 +127,8 @@ function isHandled(type: string): boolean {
 
 /** One account may serve several environments: what was made for one is not the others' matter. */
 function isForAnother({ id }: Environment, { data: { object } }: StripeEvent): boolean {
-  const metadata = object.parent?.subscription_details?.metadata ?? object.metadata;
+  const details = object.parent?.subscription_details ?? object.subscription_details;
+  const metadata = details?.metadata ?? object.metadata;
   const named = metadata?.scrip_environment;
   return named !== undefined && named !== id;
 }

@@ -2,12 +2,15 @@ import * as v from "valibot";
 import type { JsonObject } from "./json.ts";
 import type { AuthType } from "./workflow.ts";
 
-/** What names somebody. Halves of surrogate pairs all become the same character in a database: two people would be one. */
+/**
+ * What names somebody. Halves of surrogate pairs all become the same character in a database, and a text is read back from
+ * it only up to a NUL: two people would be one.
+ */
 export const Identifier = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(512),
-  v.check((text) => text.isWellFormed(), "must be well-formed Unicode"),
+  v.check((text) => text.isWellFormed() && !text.includes("\0"), "must be well-formed Unicode without NUL"),
 );
 
 const forms = ["userIdentifier", "userJwt", "anonymousIdentifier", "createAnonymousIdentifier"] as const;

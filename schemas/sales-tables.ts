@@ -76,7 +76,8 @@ export const payments = sqliteTable(
 /**
  * Access to one product. Active while started, not ended and not revoked. `identifier` is its member's; `guest` is the
  * browser session of an anonymous buyer that may use it too. `cause` says what granted it, once for each product:
- * `purchase:<id>`, `invoice:<id>`, `period:<subscription>:<start>`, `redemption:<offering>:<identity>`, `manual:<id>`.
+ * `purchase:<id>`, `invoice:<id>`, `period:<subscription>:<start>`, `trial:<subscription>:<end>`,
+ * `redemption:<offering>:<identity>`, `manual:<id>`.
  */
 export const entitlements = sqliteTable(
   "entitlements",

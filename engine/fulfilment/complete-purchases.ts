@@ -102,6 +102,8 @@ function completion({ purchase, plan, truth }: PaidSettling, buyer: FoundMember,
           purchaseId: purchase.id,
           paymentIntentId: null,
           startMs: nowMs,
+          // what is tried has not been paid for; what has no end ends with its subscription
+          ...(truth.trialEndMs === null || plan.plan.duration === null ? {} : { exactlyUntilMs: truth.trialEndMs }),
           nowMs,
         });
   return { buyer, one: { purchase: completed, granted } };

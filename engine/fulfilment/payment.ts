@@ -122,14 +122,17 @@ async function giveBack(tx: Database, key: PaymentKey): Promise<Entitlement[]> {
     .returning();
 }
 
-/** What a renewal granted names its payment; what a purchase granted was paid for by the purchase's. */
+/**
+ * What a renewal granted names its payment; what the purchase itself granted was paid for by the purchase's. What came later
+ * and names none was not: a bridge to a renewal, or one that was paid for from the customer's balance.
+ */
 function byPayment({ environmentId, accountId, paymentIntentId }: PaymentKey) {
   const own = eq(entitlements.environmentId, environmentId);
   const bought = sql`${entitlements.purchaseId} in (select ${purchases.id} from ${purchases}
     where ${purchases.paymentIntentId} = ${paymentIntentId} and ${purchases.accountId} = ${accountId})`;
   return or(
     and(own, eq(entitlements.paymentIntentId, paymentIntentId)),
-    and(own, bought, isNull(entitlements.paymentIntentId)),
+    and(own, bought, eq(entitlements.cause, sql`'purchase:' || ${entitlements.purchaseId}`)),
   );
 }
 

@@ -13,9 +13,14 @@ export const PaymentIntent = v.object({
 });
 const Reference = v.union([v.string(), v.looseObject({ id: v.string() })]);
 
+/** A subscription's trial. It goes on while the status says so: Stripe keeps the end of one that is over. */
+export const Trial = v.object({ id: v.string(), status: v.nullish(v.string()), trial_end: v.nullish(v.number()) });
+
 /** How an invoice was paid. */
 export const InvoicePayments = v.object({
-  data: v.array(v.object({ payment: v.object({ payment_intent: v.nullish(Reference) }) })),
+  data: v.array(
+    v.object({ status: v.nullish(v.string()), payment: v.object({ payment_intent: v.nullish(Reference) }) }),
+  ),
 });
 
 const Session = v.object({
@@ -27,11 +32,11 @@ const Session = v.object({
   currency: v.nullish(v.string()),
   customer_details: v.nullish(v.object({ email: v.nullish(v.string()) })),
   payment_intent: v.nullish(v.union([v.string(), PaymentIntent])),
-  subscription: v.nullish(Reference),
+  subscription: v.nullish(v.union([v.string(), Trial])),
   invoice: v.nullish(v.union([v.string(), v.object({ id: v.string(), payments: v.nullish(InvoicePayments) })])),
 });
 
-const expand = ["payment_intent.latest_charge", "invoice.payments"];
+const expand = ["payment_intent.latest_charge", "invoice.payments", "subscription"];
 
 /**
  * Asks Stripe about a session. `failed` says that an event told of a failed delayed payment, which a subscription's
@@ -60,6 +65,7 @@ export async function readSession(
     subscriptionId: idOf(session.subscription),
     amountMinor: session.amount_total ?? null,
     currency: session.currency ?? null,
+    trialEndMs: typeof session.subscription === "object" ? trialEnd(session.subscription) : null,
     ...blocked,
   };
 }
@@ -135,6 +141,12 @@ function stateOf(session: v.InferOutput<typeof Session>, failed: boolean): Sessi
   return failed || intent?.status === "requires_payment_method" || intent?.status === "canceled" ? "failed" : "waiting";
 }
 
+/** When a trial that goes on ends, in milliseconds since the epoch. */
+export function trialEnd(trial: v.InferOutput<typeof Trial> | null | undefined): number | null {
+  if (trial?.status !== "trialing" || typeof trial.trial_end !== "number") return null;
+  return trial.trial_end * 1000;
+}
+
 /** The id of something that Stripe gives as an id or, expanded, as an object. */
 export function idOf(reference: string | { id: string } | null | undefined): string | null {
   if (reference === null || reference === undefined) return null;
@@ -142,12 +154,17 @@ export function idOf(reference: string | { id: string } | null | undefined): str
 }
 
 function invoicePaymentIntent(invoice: v.InferOutput<typeof Session>["invoice"]): string | null {
-  return typeof invoice === "object" ? firstPaymentIntent(invoice?.payments) : null;
+  return typeof invoice === "object" ? payingIntent(invoice?.payments) : null;
 }
 
-/** The PaymentIntent that an invoice was paid by; null for one that cost nothing. */
-export function firstPaymentIntent(payments: v.InferOutput<typeof InvoicePayments> | null | undefined): string | null {
-  for (const { payment } of payments?.data ?? []) {
+/**
+ * The PaymentIntent that an invoice was or is to be paid by; null for one that cost nothing. Those that were given up are
+ * in the list too (Stripe API reference, "The Invoice Payment object": `canceled`).
+ */
+export function payingIntent(payments: v.InferOutput<typeof InvoicePayments> | null | undefined): string | null {
+  const all = payments?.data ?? [];
+  const paid = all.filter(({ status }) => status === "paid");
+  for (const { payment } of [...paid, ...all]) {
     const id = idOf(payment.payment_intent);
     if (id !== null) return id;
   }

@@ -65,11 +65,13 @@ async function settleUnpaid(tx: Database, { purchase, truth }: Settling): Promis
   if (truth.state === "open") return;
   if (truth.state === "expired") return giveUp(tx, purchase, "expired");
   if (truth.state !== "waiting") return giveUp(tx, purchase, "failed");
-  await tx
+  const waiting = await tx
     .update(purchases)
     .set({ awaitingPayment: true, ...toldOf(truth) })
-    .where(and(eq(purchases.id, purchase.id), eq(purchases.status, "pending")));
-  await settleOutcome(tx, purchase, "complete");
+    .where(and(eq(purchases.id, purchase.id), eq(purchases.status, "pending")))
+    .returning({ id: purchases.id });
+  // one that has failed looks the same to whoever asks late or lacks the event: its place is free for good
+  if (waiting.length > 0) await settleOutcome(tx, purchase, "complete");
 }
 
 /**

@@ -1,5 +1,5 @@
-import { and, eq, gt, isNull, or } from "drizzle-orm";
-import { entitlements } from "../../schemas/sales-tables.ts";
+import { and, eq, gt, gte, isNull, or, sql } from "drizzle-orm";
+import { entitlements, payments } from "../../schemas/sales-tables.ts";
 import type { Environment } from "../environments.ts";
 import type { Database } from "../storage.ts";
 import { type Entitlement, grant, type SoldPlan } from "./grants.ts";
@@ -14,6 +14,7 @@ export type Subscription = {
   status: string;
   endedMs: number | null;
   isLatestInvoicePaid: boolean;
+  trialEndMs: number | null;
   periodStartMs: number;
 };
 
@@ -22,6 +23,8 @@ export type Invoice = {
   id: string;
   isPaid: boolean;
   isRenewal: boolean;
+  /** Of a change within a period: it is billed to the period's end and not for the plan's duration. */
+  isChange: boolean;
   paymentIntentId: string | null;
   startMs: number;
   endMs: number;
@@ -45,25 +48,39 @@ const bridgeMs = 3 * 86_400_000;
 
 /**
  * Makes the entitlements of a subscription what Stripe says of it, inside one transaction: a paid renewal extends by a
- * new entitlement for its period, an end takes back what the plan says. Any number of times, in any order.
+ * new entitlement for its period, an end takes back what the plan says. Any number of times, in any order. Whether
+ * anything was taken back or given back: then Stripe's answer may have been the older of two, and is to be asked for again.
  */
-export async function settleSubscription(tx: Database, settling: SettlingSubscription): Promise<void> {
+export async function settleSubscription(tx: Database, settling: SettlingSubscription): Promise<boolean> {
   const { purchase, plan, subscription, invoice, nowMs } = settling;
   if (invoice?.isPaid && invoice.isRenewal) await renew(tx, settling, invoice);
   if (over.includes(subscription.status)) {
     const ended = plan.plan.onRefund === "keep" ? await letRunOut(tx, settling) : await revokeRest(tx, settling);
     await tellOf(tx, settling, "subscription-ended", ended, subscription.id);
-    return;
+    return ended.length > 0;
   }
-  const resumed = await tx
-    .update(entitlements)
-    .set({ revokedAt: null, revokedBecause: null })
-    .where(and(ofPurchase(purchase), eq(entitlements.revokedBecause, "subscription")))
-    .returning();
+  const resumed = await resume(tx, purchase);
   if (resumed.length > 0) {
     await tellOf(tx, settling, "subscription-resumed", resumed, `${subscription.id}:${nowMs}`);
   }
   if (subscription.status === "active" && !subscription.isLatestInvoicePaid) await bridge(tx, settling);
+  if (subscription.trialEndMs !== null) await extendTrial(tx, settling, subscription.trialEndMs);
+  return resumed.length > 0;
+}
+
+/** Gives back what a subscription took, but not what was refunded or is disputed: that waits for its payment. */
+async function resume(tx: Database, purchase: Purchase): Promise<Entitlement[]> {
+  const taken = and(ofPurchase(purchase), eq(entitlements.revokedBecause, "subscription"));
+  const own = sql`case when ${entitlements.cause} = ${`purchase:${purchase.id}`} then ${purchase.paymentIntentId} end`;
+  const blocked = sql`(select case when ${payments.refundedAt} is not null then 'refund'
+    when ${payments.disputedAt} is not null then 'dispute' end from ${payments}
+    where ${payments.environmentId} = ${purchase.environmentId} and ${payments.accountId} = ${purchase.accountId}
+    and ${payments.paymentIntentId} = coalesce(${entitlements.paymentIntentId}, ${own}))`;
+  await tx
+    .update(entitlements)
+    .set({ revokedBecause: blocked })
+    .where(and(taken, sql`${blocked} is not null`));
+  return tx.update(entitlements).set({ revokedAt: null, revokedBecause: null }).where(taken).returning();
 }
 
 async function renew(tx: Database, settling: SettlingSubscription, invoice: Invoice): Promise<void> {
@@ -72,7 +89,7 @@ async function renew(tx: Database, settling: SettlingSubscription, invoice: Invo
     cause: `invoice:${invoice.id}`,
     paymentIntentId: invoice.paymentIntentId,
     startMs: invoice.startMs,
-    paidUntilMs: invoice.endMs,
+    ...(invoice.isChange ? { exactlyUntilMs: invoice.endMs } : { paidUntilMs: invoice.endMs }),
   });
   if (granted.length === 0) return;
   await tellOf(tx, settling, "renewal", granted, invoice.id);
@@ -94,6 +111,21 @@ async function bridge(tx: Database, settling: SettlingSubscription): Promise<voi
     paymentIntentId: null,
     startMs: subscription.periodStartMs,
     exactlyUntilMs: subscription.periodStartMs + bridgeMs,
+  });
+}
+
+/** A trial may be made longer while it goes on. */
+async function extendTrial(tx: Database, settling: SettlingSubscription, trialEndMs: number): Promise<void> {
+  const { plan, purchase, subscription, nowMs } = settling;
+  if (plan.plan.duration === null) return;
+  const reaching = and(ofPurchase(purchase), gte(entitlements.endedAt, trialEndMs));
+  const [known] = await tx.select({ id: entitlements.id }).from(entitlements).where(reaching).limit(1);
+  if (known !== undefined) return;
+  await grantPeriod(tx, settling, {
+    cause: `trial:${subscription.id}:${trialEndMs}`,
+    paymentIntentId: null,
+    startMs: nowMs,
+    exactlyUntilMs: trialEndMs,
   });
 }
 
@@ -124,10 +156,17 @@ async function grantPeriod(tx: Database, settling: SettlingSubscription, period:
   });
 }
 
-/** Takes back what has not run out by itself. */
-function revokeRest(tx: Database, { purchase, subscription, nowMs }: SettlingSubscription): Promise<Entitlement[]> {
+/** Takes back what has not run out by itself. What a dispute took back before does not return when it is won. */
+async function revokeRest(
+  tx: Database,
+  { purchase, subscription, nowMs }: SettlingSubscription,
+): Promise<Entitlement[]> {
   const endMs = Math.min(subscription.endedMs ?? nowMs, nowMs);
   const running = or(isNull(entitlements.endedAt), gt(entitlements.endedAt, endMs));
+  await tx
+    .update(entitlements)
+    .set({ revokedBecause: "subscription" })
+    .where(and(ofPurchase(purchase), eq(entitlements.revokedBecause, "dispute"), running));
   return tx
     .update(entitlements)
     .set({ revokedAt: nowMs, revokedBecause: "subscription" })

@@ -3,9 +3,10 @@ import * as v from "valibot";
 import { purchases } from "../../schemas/sales-tables.ts";
 import type { Engine } from "../engine.ts";
 import type { Environment } from "../environments.ts";
+import { ScripError } from "../error.ts";
 import { fulfill } from "../fulfill.ts";
 import { soldPlan } from "./grants.ts";
-import { firstPaymentIntent, InvoicePayments, readStripe } from "./session-truth.ts";
+import { InvoicePayments, payingIntent, readStripe, Trial, trialEnd } from "./session-truth.ts";
 import { recordEvents } from "./settle-sessions.ts";
 import { type Invoice, type Subscription, settleSubscription } from "./settle-subscription.ts";
 import type { Purchase, StripeEventRef } from "./settling.ts";
@@ -18,9 +19,13 @@ export type SubscriptionNews = {
   event: StripeEventRef;
 };
 
+const mostTries = 5;
+
 /**
  * A renewal, the end of a subscription, or any other change of one: asks Stripe how it stands, and extends or ends what
- * its purchase gave. Nothing for a subscription that is not ours.
+ * its purchase gave. Nothing for a subscription that is not ours. Events come together and overtake each other, and
+ * Stripe's answer may be older than what another event has led to: it is asked until there is nothing to take or give
+ * back, and only then is the event handled.
  */
 export async function syncSubscription(
   engine: Engine,
@@ -35,17 +40,23 @@ export async function syncSubscription(
     await engine.storage.write((tx) => recordEvents(tx, environment.id, accountId, [event], nowMs));
     return;
   }
-  const subscription = await readSubscription(engine, environment, { accountId, subscriptionId });
   const invoice = invoiceId === null ? null : await readInvoice(engine, environment, { accountId, invoiceId });
   const sold = await engine.environments.version(environment.id, purchase.offerVersion);
   const plan = sold === undefined || purchase.planId === null ? undefined : soldPlan(sold, purchase.planId);
-  await engine.storage.write(async (tx) => {
-    await recordEvents(tx, environment.id, accountId, [event], nowMs);
-    if (plan !== undefined) {
-      await settleSubscription(tx, { environment, purchase, plan, subscription, invoice, nowMs });
+  for (let tries = 0; ; tries++) {
+    const subscription = await readSubscription(engine, environment, { accountId, subscriptionId });
+    const changed = await engine.storage.write(async (tx) => {
+      const settling = { environment, purchase, subscription, invoice, nowMs: engine.now() };
+      if (plan !== undefined && (await settleSubscription(tx, { ...settling, plan }))) return true;
+      await recordEvents(tx, environment.id, accountId, [event], nowMs);
+      return false;
+    });
+    engine.webhookBell.ring();
+    if (!changed) return;
+    if (tries === mostTries) {
+      throw new ScripError("stripe_unreachable", "A subscription keeps changing: try again", { retryAfterSeconds: 5 });
     }
-  });
-  engine.webhookBell.ring();
+  }
 }
 
 const Sessions = v.object({ data: v.array(v.object({ id: v.string() })) });
@@ -77,7 +88,7 @@ async function purchaseOf(
 }
 
 const StripeSubscription = v.object({
-  id: v.string(),
+  ...Trial.entries,
   status: v.string(),
   ended_at: v.nullish(v.number()),
   latest_invoice: v.nullish(v.union([v.string(), v.object({ id: v.string(), status: v.nullish(v.string()) })])),
@@ -91,13 +102,15 @@ async function readSubscription(
 ): Promise<Subscription> {
   const path = `/v1/subscriptions/${encodeURIComponent(subscriptionId)}`;
   const answer = await readStripe(engine, environment, accountId, path, { expand: ["latest_invoice"] });
-  const { id, status, ended_at, latest_invoice, items } = v.parse(StripeSubscription, answer);
+  const subscription = v.parse(StripeSubscription, answer);
+  const { id, status, ended_at, latest_invoice, items } = subscription;
   const latest = typeof latest_invoice === "object" ? latest_invoice : null;
   return {
     id,
     status,
     endedMs: typeof ended_at === "number" ? ended_at * 1000 : null,
     isLatestInvoicePaid: latest === null || latest?.status === "paid" || latest?.status === "void",
+    trialEndMs: trialEnd(subscription),
     periodStartMs: Math.max(0, ...items.data.map((item) => item.current_period_start * 1000)),
   };
 }
@@ -126,7 +139,8 @@ async function readInvoice(
     id: invoice.id,
     isPaid: invoice.status === "paid",
     isRenewal: invoice.billing_reason === "subscription_cycle" || invoice.billing_reason === "subscription_update",
-    paymentIntentId: firstPaymentIntent(invoice.payments),
+    isChange: invoice.billing_reason === "subscription_update",
+    paymentIntentId: payingIntent(invoice.payments),
     startMs: latest.start * 1000,
     endMs: latest.end * 1000,
   };

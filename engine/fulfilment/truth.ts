@@ -11,6 +11,8 @@ export type SessionTruth = {
   subscriptionId: string | null;
   amountMinor: number | null;
   currency: string | null;
+  /** The end of a trial that goes on: nothing has been paid for yet. */
+  trialEndMs: number | null;
   /** Of the payment behind it: whether all of it went back, and whether the buyer's bank disputes it. */
   refunded: boolean;
   disputed: boolean;

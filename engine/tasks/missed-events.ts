@@ -43,7 +43,7 @@ async function hasSold({ storage }: Engine, environmentId: string, accountId: st
 
 async function readAccount(engine: Engine, run: TaskRun, account: Account): Promise<void> {
   const readUntil = await cursorOf(engine, account);
-  const events = await eventsSince(engine, account, readUntil - overlapMs);
+  const events = await eventsSince(engine, run, account, readUntil - overlapMs);
   const { handled, heldAt } = await handleAll(engine, run, account, events);
   const last = heldAt ?? events.at(-1)?.created;
   if (last === undefined || (handled.length === 0 && last * 1000 <= readUntil)) return;
@@ -76,8 +76,11 @@ function ofAccount({ environment, accountId }: Account) {
 
 const Page = v.object({ data: v.array(v.looseObject({ id: v.string() })), has_more: v.boolean() });
 
-/** Oldest first. Stripe lists newest first, 100 at a time, and none that are older than 30 days ("List all events"). */
-async function eventsSince(engine: Engine, { environment, accountId }: Account, sinceMs: number) {
+/**
+ * Oldest first; none where the run ends before all are read. Stripe lists newest first, 100 at a time, and none that are
+ * older than 30 days ("List all events").
+ */
+async function eventsSince(engine: Engine, run: TaskRun, { environment, accountId }: Account, sinceMs: number) {
   const query: Record<string, string | string[]> = {
     types: [...handledTypes],
     "created[gte]": String(Math.floor(sinceMs / 1000)),
@@ -85,6 +88,7 @@ async function eventsSince(engine: Engine, { environment, accountId }: Account, 
   };
   const events: StripeEvent[] = [];
   for (;;) {
+    if (run.signal.aborted) return [];
     const answer = await readStripe(engine, environment, accountId, "/v1/events", query);
     const { data, has_more } = v.parse(Page, answer);
     for (const one of data) {

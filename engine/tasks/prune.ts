@@ -53,6 +53,7 @@ function expired(id: string): SessionTruth {
     subscriptionId: null,
     amountMinor: null,
     currency: null,
+    trialEndMs: null,
     refunded: false,
     disputed: false,
   };

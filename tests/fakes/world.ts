@@ -44,6 +44,8 @@ export type WorldOptions = {
   /** A database that another world has made already. */
   file?: string;
   stripe?: LocalStripe;
+  /** What stands between the engine and Stripe: it may delay, lose or change what is asked and answered. */
+  between?: (stripeFetch: typeof fetch) => typeof fetch;
   /** Whether Stripe's events come by webhook; without, the world is one where they never do. */
   webhooks?: boolean;
 };
@@ -78,7 +80,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     vault: await createVault("the master key of the tests"),
     sandbox: options.sandbox ?? createProcessPool({ processes: 1 }),
     compile: compileWorkflow,
-    fetch: stripe.fetch,
+    fetch: options.between?.(stripe.fetch) ?? stripe.fetch,
     publicFetch: options.publicFetch ?? refusingFetch,
     now: clock.now,
     publicUrl: "https://scrip.test",
