@@ -81,7 +81,8 @@ async function findSale(
   for (const offer of compiled.offers.values()) {
     const plan = offer.plans.find(({ id }) => id === planId);
     const isNamed = request.offerId === undefined || [offer.id, offer.offer.slug].includes(request.offerId);
-    if (plan === undefined || !isNamed || offer.method.schema !== stripeCheckoutSchema) continue;
+    if (plan === undefined || !isNamed || !offer.offer.directPurchase) continue;
+    if (offer.method.schema !== stripeCheckoutSchema) continue;
     const refusal = refusingFilter(compiled, offer, visitor);
     if (refusal === null) return { offer, plan, values: v.parse(StripeCheckoutValues, offer.offer.redemption) };
     reason = `of the offer "${offer.offer.name}", ${refusal.detail}`;
@@ -183,17 +184,24 @@ async function settle(engine: Engine, caller: Caller, opening: Opening, begun: B
   });
 }
 
+/** A minute more than the shortest that Stripe takes (Stripe API reference, "Create a Session": `expires_at`). */
+const shortestSessionSeconds = 31 * 60;
+
 function sessionParameters(
-  { publicUrl }: Engine,
+  { publicUrl, now }: Engine,
   { identity, sold, returnKey }: { identity: Identity; sold: Sold; returnKey: string },
 ): JsonObject {
   const back = `${publicUrl}/api/v1/purchases/return?key=${returnKey}`;
+  const { total, perCustomer } = sold.offer.offer.limits;
+  const isLimited = total !== null || perCustomer !== null;
   const email = identity.isAuthenticated && v.is(v.pipe(v.string(), v.email()), identity.identifier);
   return {
     ...checkoutInstructions(sold.values, sold.plan.plan),
     ...(email ? { customer_email: identity.identifier } : {}),
     success_url: `${back}&session_id={CHECKOUT_SESSION_ID}`,
     cancel_url: `${back}&cancelled=1`,
+    // whoever asks for the last places and does not pay must not hold them for a day
+    ...(isLimited ? { expires_at: Math.floor(now() / 1000) + shortestSessionSeconds } : {}),
   };
 }
 

@@ -104,6 +104,7 @@ const Offer = v.strictObject({
   filters: v.optional(Filters, {}),
   limits: v.optional(Limits, {}),
   published: v.optional(v.boolean(), true),
+  directPurchase: v.optional(v.boolean(), true),
 });
 export type Offer = v.InferOutput<typeof Offer>;
 

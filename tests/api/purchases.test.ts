@@ -26,11 +26,13 @@ function config(sample: ReturnType<typeof sampleConfig>) {
       { ...monthly, slug: "members-only", name: "For members", price },
       { ...monthly, slug: "scarce", name: "Scarce", price },
       { ...monthly, slug: "alone", name: "Of no offer", price },
+      { ...monthly, slug: "by-token", name: "By a token alone", price },
     ],
     offers: [
       { ...own, plans: ["monthly", "plan_abc123"] },
       { ...own, slug: "inner", plans: ["members-only"], filters: { userType: "authenticated" } },
       { ...own, slug: "few", plans: ["scarce"], limits: { total: 1 } },
+      { ...own, slug: "shown", plans: ["by-token"], directPurchase: false },
     ],
   };
 }
@@ -275,6 +277,7 @@ describe("a purchase is refused", () => {
     ["with both words for a plan", { termId: "monthly" }, 400, "invalid_body"],
     ["for a plan that is not there", { planId: "gone" }, 404, "plan_not_found"],
     ["for a plan of no offer", { planId: "alone" }, 409, "plan_not_for_sale"],
+    ["for a plan that only a token buys", { planId: "by-token" }, 409, "plan_not_for_sale"],
     ["for a plan that is not for visitors", { planId: "members-only" }, 409, "plan_not_for_sale"],
     ["for a plan of another offer than the named one", { offerId: "few" }, 409, "plan_not_for_sale"],
     ["for a user whom a page names", { identity: { userIdentifier: "x" } }, 403, "secret_key_required"],
@@ -302,6 +305,17 @@ describe("a purchase is refused", () => {
     world.stripe.expire(first.id);
     await fulfillIn(world, first.id);
     expect((await pageSession(world, { planId: "scarce" })).id).not.toBe(first.id);
+  });
+
+  test("never for longer than half an hour where places are few", async () => {
+    const scarce = (await world.engine.environments.get(world.environmentId))?.compiled.planIds.get("scarce");
+    await pageSession(world);
+    const lives = world.stripe.sessions().map(({ metadata, expires_at, created }) => ({
+      isScarce: metadata?.scrip_plan === scarce,
+      seconds: expires_at - created,
+    }));
+    expect(new Set(lives.filter(({ isScarce }) => isScarce).map(({ seconds }) => seconds))).toEqual(new Set([1860]));
+    expect(new Set(lives.filter(({ isScarce }) => !isScarce).map(({ seconds }) => seconds))).toEqual(new Set([86_400]));
   });
 
   test("when Stripe does not answer, which keeps no place", async () => {
