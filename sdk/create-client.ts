@@ -1,3 +1,4 @@
+import { createCheckoutMark } from "./checkout-mark.ts";
 import type { Client, ClientOptions } from "./client.d.ts";
 import { createDeparture } from "./departure.ts";
 import { createKeptToken } from "./kept-token.ts";
@@ -34,7 +35,8 @@ function startClient(server: Server): Client {
     emit("allegro:ready", null);
   });
   const keptToken = createKeptToken(`${name}:exchange`);
-  const purchase = createPurchase({ server, member, visitor, departure, keptToken, heard });
+  const mark = createCheckoutMark(`${name}:checkout`);
+  const purchase = createPurchase({ server, member, visitor, departure, keptToken, mark, heard });
   const { decide, present } = createSurfaces(visitor);
   wakeWhenBack(member);
   const broken = { ok: false, reason: "internal_error", message: "Internal error", action: null } as const;

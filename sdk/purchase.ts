@@ -1,11 +1,14 @@
+import type { CheckoutMark } from "./checkout-mark.ts";
 import type { Entitlement, Purchase, PurchaseCompleted } from "./client.d.ts";
 import type { Departure } from "./departure.ts";
+import { claimsOf } from "./jwt.ts";
 import type { KeptToken } from "./kept-token.ts";
 import type { SignedIn } from "./member.ts";
 import { emit, isRecord, pause, warn } from "./page.ts";
 import { takeReturn, withoutReturn } from "./return-address.ts";
 import { type Answer, ask, isPassing, type Server } from "./server.ts";
 import { sessionIn } from "./session.ts";
+import type { Session } from "./session-store.ts";
 import type { Visitor } from "./visitor.ts";
 
 /** What purchases need of the rest. `heard` resolves when the page's own scripts listen. */
@@ -15,6 +18,7 @@ export type PurchaseParts = {
   visitor: Visitor;
   departure: Departure;
   keptToken: KeptToken;
+  mark: CheckoutMark;
   heard: Promise<void>;
 };
 
@@ -43,7 +47,7 @@ export function createPurchase(parts: PurchaseParts): Purchase {
     const session = sessionIn(answer.body);
     if (session === null) return fail("exchange_failed");
     const isUpgrade = parts.member.api.isAuthenticated();
-    parts.member.adopt(session);
+    signIn(parts, session);
     validation = "completed";
     const completed = completedIn(answer.body);
     await parts.heard;
@@ -88,13 +92,24 @@ export function createPurchase(parts: PurchaseParts): Purchase {
   };
 }
 
-async function start({ visitor, departure }: PurchaseParts, planId: string, returnUrl?: string): Promise<void> {
+/** Signs the buyer in, unless somebody else is here who did not leave for a checkout: a link signs nobody out. */
+function signIn({ member, mark }: PurchaseParts, session: Session): void {
+  const sub = claimsOf(session.jwt)?.sub;
+  const isHere = sub !== undefined && sub === member.api.sessionFromJwt()?.sub;
+  if (mark.take() || isHere || !member.api.isIdentified()) member.adopt(session);
+  else warn("a purchase that was not begun in this browser leaves its member signed in");
+}
+
+async function start({ visitor, departure, mark }: PurchaseParts, planId: string, returnUrl?: string): Promise<void> {
   const visits = departure.visits();
   const answer = await visitor.ask("purchases", { planId, returnUrl: absolute(returnUrl) });
   // whoever left meanwhile is not sent to a checkout on coming back, nor told of a request that leaving cut off
   if (visits !== departure.visits()) return;
   const { url } = answer.body;
-  if (answer.ok && typeof url === "string" && departure.go(url)) return;
+  if (answer.ok && typeof url === "string") {
+    mark.set();
+    if (departure.go(url)) return;
+  }
   emit("allegro:purchase:failed", { reason: answer.ok ? "checkout_unreachable" : answer.code });
 }
 

@@ -8,9 +8,11 @@ import {
   exchanged,
   heard,
   heardNames,
+  memberJwt,
   openPage,
   refusal,
   type Site,
+  session,
   startSite,
 } from "./site.ts";
 
@@ -40,6 +42,8 @@ const later = (page: Page, requests: number) =>
     return paths().length;
   }).toBe(requests);
 const outcome = (page: Page) => eventually(async () => (await heard(page)).filter(([name]) => /purchase/.test(name)));
+
+const subOf = (page: Page) => page.evaluate(() => Reflect.get(globalThis, "scrip").member.sessionFromJwt()?.sub);
 
 describe("coming back with a token", () => {
   test("signs in, tells the page, and cleans the address", async () => {
@@ -95,6 +99,26 @@ describe("coming back with a token", () => {
     await page.goto(`${url}?allegro_purchase_token=ptk_2`);
     await outcome(page).toEqual([completed]);
     expect(await heardNames(page)).toEqual(["allegro:purchase:completed"]);
+  });
+
+  test("by a link that somebody else made leaves the member who is here signed in", async () => {
+    const { page } = await openPage(launched);
+    const url = addPage(site);
+    await page.goto(`${url}?allegro_purchase_token=ptk_1`);
+    await outcome(page).toEqual([completed]);
+    const stranger = () => exchanged(session(memberJwt({ sub: "stranger" }), "refresh_2"));
+    site.answers.set("purchases/exchange", stranger);
+    await page.goto(`${url}?allegro_purchase_token=ptk_2`);
+    await outcome(page).toEqual([completed]);
+    expect(await subOf(page)).toBe("reader-1");
+    // who left this browser for a checkout comes back as whoever paid
+    await page.evaluate(() => localStorage.setItem("scrip:env_preview:checkout", "1"));
+    await page.goto(`${url}?allegro_purchase_token=ptk_3`);
+    await outcome(page).toEqual([completed]);
+    expect(await subOf(page)).toBe("stranger");
+    await page.goto(`${url}?allegro_purchase_token=ptk_4`);
+    await outcome(page).toEqual([completed]);
+    expect(await page.evaluate(() => localStorage.getItem("scrip:env_preview:checkout"))).toBe(null);
   });
 
   test("of a plan that grants nothing says so", async () => {
