@@ -1,3 +1,4 @@
+// Past 250 lines: one resource: grants, revocations, lists, races, and who may.
 import { eq } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createEnvironment } from "../../engine/create-environment.ts";

@@ -1,3 +1,4 @@
+// Past 250 lines: one resource: lists, refunds at Stripe, races, and who may.
 import * as v from "valibot";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createEnvironment } from "../../engine/create-environment.ts";

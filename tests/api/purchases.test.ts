@@ -1,3 +1,4 @@
+// Past 250 lines: one journey: beginning, the way back, the token, refusals.
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEnvironment } from "../../engine/create-environment.ts";

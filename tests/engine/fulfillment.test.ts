@@ -1,3 +1,4 @@
+// Past 250 lines: one world shared by all that Stripe, the network and the buyer do.
 import { afterEach, describe, expect, test } from "vitest";
 import { fulfill } from "../../engine/fulfill.ts";
 import { handleStripeEvent } from "../../engine/stripe-webhooks.ts";

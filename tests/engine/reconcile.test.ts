@@ -1,3 +1,4 @@
+// Past 250 lines: one task, with what it finds, and what keeps it from it.
 import { eq } from "drizzle-orm";
 import { afterEach, describe, expect, test } from "vitest";
 import { createEnvironment } from "../../engine/create-environment.ts";

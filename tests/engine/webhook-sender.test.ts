@@ -1,3 +1,4 @@
+// Past 250 lines: one sender with its clock, its receivers and its crashes.
 import { createServer, type Server } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
 import { createPublicFetch } from "../../engine/public-fetch.ts";

@@ -1,3 +1,4 @@
+// Past 250 lines: one delivery from the message to the last try.
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Database } from "../../engine/storage.ts";
