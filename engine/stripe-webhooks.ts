@@ -24,10 +24,10 @@ const toleranceSeconds = 300;
  */
 export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhook): Promise<void> {
   const environments = await environmentsOf(engine, webhook.accountId);
-  const signed = await Promise.all(
-    environments.map(async (environment) => ({ environment, event: await signedEvent(engine, environment, webhook) })),
-  );
-  const concerned = signed.filter(({ event }) => event !== null);
+  const known = await signedFor(engine, environments, webhook);
+  // a secret that another process has just added is not in memory yet: one look at the database, then the answer stands
+  const concerned =
+    known.length > 0 ? known : await signedFor(engine, await changedSince(engine, environments), webhook);
   if (concerned.length === 0) {
     throw new ScripError(
       "webhook_signature_invalid",
@@ -162,16 +162,21 @@ async function readOwners(engine: Engine, accountId: string): Promise<string[]> 
   return ids;
 }
 
-/**
- * The event of a webhook that one of an environment's secrets has signed, or null. A secret that another process has just
- * added is not in memory yet: one look at the database, then the answer stands.
- */
-async function signedEvent(engine: Engine, environment: Environment, webhook: StripeWebhook): Promise<unknown> {
-  const event = await verify(engine, environment, webhook);
-  if (event !== null) return event;
-  const current = await engine.environments.recheck(environment.id);
-  if (current === undefined || current.revision === environment.revision) return null;
-  return verify(engine, current, webhook);
+type Signed = { environment: Environment; event: unknown };
+
+/** Those environments one of whose secrets has signed a webhook, with the event that it tells of. */
+async function signedFor(engine: Engine, environments: Environment[], webhook: StripeWebhook): Promise<Signed[]> {
+  const verified = await Promise.all(
+    environments.map(async (environment) => ({ environment, event: await verify(engine, environment, webhook) })),
+  );
+  return verified.filter(({ event }) => event !== null);
+}
+
+async function changedSince(engine: Engine, environments: Environment[]): Promise<Environment[]> {
+  const current = await Promise.all(environments.map(({ id }) => engine.environments.recheck(id)));
+  return current.flatMap((environment, i) =>
+    environment === undefined || environment.revision === environments[i]?.revision ? [] : [environment],
+  );
 }
 
 /** Stripe's library takes any time from the future for fresh: that is looked at here. */
