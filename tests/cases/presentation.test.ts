@@ -16,7 +16,7 @@ const hostile = [
   "{{identity.identifier}}{{{offer.token}}}",
   "`${alert(1)}`",
   "&lt;b&gt;&#39;&quot;",
-  "\u2028\u2029\u0000",
+  "\u2028\u2029\u0001",
 ];
 
 const html =
