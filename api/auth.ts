@@ -26,8 +26,11 @@ export async function callerOf(c: Context, engine: Engine, options: AppOptions):
   const origin = header(c, "origin");
   const { allowedOrigins } = caller.environment.compiled.config;
   if (origin !== undefined && (allowedOrigins.includes(origin) || options.ownOrigins.includes(origin))) return caller;
-  const who = origin === undefined ? "A request without an Origin header" : `The origin ${origin}`;
-  throw new ScripError("origin_not_allowed", `${who} may not use a public key: add it to allowedOrigins`);
+  const why =
+    origin === undefined
+      ? "A request without an Origin header may not use a public key: only pages may, a server has a secret key"
+      : `The origin ${origin} may not use a public key: add it to allowedOrigins`;
+  throw new ScripError("origin_not_allowed", why);
 }
 
 /** Finds the caller and demands a secret key. */

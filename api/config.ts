@@ -18,7 +18,9 @@ const Settings = v.pipe(
       ),
     ),
     DATABASE_AUTH_TOKEN: v.optional(Text),
-    PUBLIC_URL: v.optional(v.pipe(v.string(), v.url("must be a URL such as https://offers.example.com"))),
+    PUBLIC_URL: v.optional(
+      v.pipe(v.string(), v.check(isWebAddress, "must be a URL such as https://offers.example.com")),
+    ),
     STRIPE_SECRET_KEY: v.optional(
       v.pipe(v.string(), v.regex(/^[sr]k_\w+$/, "must be a Stripe secret or restricted key")),
     ),
@@ -73,6 +75,12 @@ export function localUrl({ host, port }: Settings): string {
   const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   const name = reached.includes(":") ? `[${reached}]` : reached;
   return `http://${name}:${port}`;
+}
+
+/** Buyers are sent back to it, and it is the `iss` of member JWTs: paths are put behind it. */
+function isWebAddress(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "";
 }
 
 /** What production needs and a laptop does not. */

@@ -96,10 +96,12 @@ function fail(lines: string[]): undefined {
   process.exit(1);
 }
 
-function startProblem(error: unknown, { host, port, databaseUrl }: Settings): string[] {
+function startProblem(error: unknown, { production, host, port, databaseUrl }: Settings): string[] {
   const code = error instanceof Error && "code" in error ? error.code : "";
   if (code === "EADDRINUSE") {
-    return [`Port ${port} or ${port + 1} of ${host} is in use: stop what listens there, or set PORT to another one`];
+    // in development the local Stripe takes the next one
+    const ports = production ? `${port}` : `${port} or ${port + 1}`;
+    return [`Port ${ports} of ${host} is in use: stop what listens there, or set PORT to another one`];
   }
   const message = error instanceof Error ? error.message : String(error);
   return [

@@ -110,7 +110,12 @@ async function start({ visitor, departure, mark }: PurchaseParts, planId: string
     mark.set();
     if (departure.go(url)) return;
   }
-  emit("allegro:purchase:failed", { reason: answer.ok ? "checkout_unreachable" : answer.code });
+  const { reason, message } = answer.ok
+    ? { reason: "checkout_unreachable", message: "" }
+    : { reason: answer.code, message: answer.message };
+  // of a missing key the developer was told when the client was made
+  if (reason !== "missing_key") warn(`the purchase of ${planId} did not begin: ${reason}`, message);
+  emit("allegro:purchase:failed", { reason });
 }
 
 /** A page's address as the server wants it. What is none is left for the server to refuse. */

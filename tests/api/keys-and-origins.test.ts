@@ -114,6 +114,12 @@ describe.each(routes)("POST $path", ({ path, body }) => {
     expectRefusal(await send(world.publicKey, { ...headers }), { status: 403, code: "origin_not_allowed" });
   });
 
+  test("says to add an origin, where there is one", async () => {
+    expect((await send(world.publicKey)).body.message).toMatch(/^A request without an Origin .* a secret key$/);
+    const evil = "https://evil.example";
+    expect((await send(world.publicKey, { origin: evil })).body.message).toMatch(/evil.*: add it to allowedOrigins$/);
+  });
+
   test("refuses userIdentifier from a public key", async () => {
     const answer = await send(world.publicKey, { origin }, { identity: { userIdentifier: "user_1" } });
     expectRefusal(answer, secretNeeded);

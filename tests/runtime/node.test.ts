@@ -212,6 +212,11 @@ test("a DATABASE_URL that is no URL is named", async () => {
   await expect(failed).rejects.toThrow("DATABASE_URL must be a URL such as");
 });
 
+test("a PUBLIC_URL that no browser can be sent to is named", async () => {
+  const failed = startServer(await folder(), { PUBLIC_URL: "ftp://offers.example.com" });
+  await expect(failed).rejects.toThrow("PUBLIC_URL must be a URL such as");
+});
+
 test("the bare address leads to the demo", async () => {
   const server = await start(await folder());
   const answer = await fetch(server.url, { redirect: "manual" });
@@ -222,6 +227,9 @@ test("a port in use is said in plain words", async () => {
   const server = await start(await folder());
   const taken = startServer(await folder(), { PORT: new URL(server.url).port });
   await expect(taken).rejects.toThrow("is in use");
+  const { hostname, port } = new URL(server.url);
+  const takenInProduction = startServer(await folder(), { ...production, PORT: port });
+  await expect(takenInProduction).rejects.toThrow(`Port ${port} of ${hostname} is in use`);
 });
 
 async function childrenOf(pid: number): Promise<number[]> {

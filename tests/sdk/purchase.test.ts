@@ -85,13 +85,14 @@ describe("initiate", () => {
     ["something in between answers", () => new Response("<h1>Sign in to the Wi-Fi</h1>"), "network_error"],
     ["the answer has no address", () => ({ status: "success" }), "checkout_unreachable"],
     ["the address is a script", () => begun("javascript:alert(1)"), "checkout_unreachable"],
-  ])("fails when %s, and can be tried again", async (_, answer, reason) => {
-    const { page, faults } = await openPage(launched);
+  ])("fails when %s, tells the developer, and can be tried again", async (_, answer, reason) => {
+    const { page, faults, warnings } = await openPage(launched);
     site.answers.set("purchases", answer);
     const url = addPage(site);
     await page.goto(url);
     await initiate(page);
     await outcome(page).toEqual([failed(reason)]);
+    expect(warnings).toEqual([expect.stringContaining(`scrip: the purchase of monthly did not begin: ${reason}`)]);
     expect([page.url(), await page.evaluate("allegro.purchase.validation")]).toEqual([url, null]);
     site.answers.set("purchases", () => begun());
     await leave(page);
