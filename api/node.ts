@@ -58,7 +58,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   return {
     url,
     engine,
-    greeting: demo?.greeting ?? [`Scrip listens at ${localUrl(settings)}, for ${url}`],
+    greeting: demo?.greeting ?? productionGreeting(settings, url),
     async stop() {
       clearInterval(refresh);
       await Promise.all([tasks.stop(), closeServer(server)]);
@@ -89,6 +89,13 @@ export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   process.on("SIGTERM", drain);
   process.on("SIGINT", drain);
   console.log(server.greeting.join("\n"));
+}
+
+function productionGreeting(settings: Settings, url: string): string[] {
+  const listens = `Scrip listens at ${localUrl(settings)}, for ${url}`;
+  if (settings.stripeSecretKey === null) return [listens];
+  const where = "PUT /api/v1/manage/environments/{id}/integrations/stripe";
+  return [listens, `STRIPE_SECRET_KEY is for development: in production connect each environment's account, ${where}`];
 }
 
 function fail(lines: string[]): undefined {

@@ -78,10 +78,19 @@ export function createEngine(parts: EngineParts): Engine {
 export async function closeEngine(engine: Engine): Promise<void> {
   try {
     await flushPatiently(engine);
+    await checkpoint(engine);
   } finally {
     await engine.sandbox.close();
     engine.storage.close();
   }
+}
+
+/** Brings what is in a file's log into the file itself, as far as nobody else reads: whoever copies it then has it all. */
+async function checkpoint({ storage: { client }, onFault }: Engine): Promise<void> {
+  if (client.protocol !== "file") return;
+  await client
+    .execute("pragma wal_checkpoint(passive)")
+    .catch((fault: unknown) => onFault(fault, "the database's log could not be brought into its file"));
 }
 
 /** Another process may hold the database for a while: what was acknowledged is not given up at the first refusal. */

@@ -3,7 +3,7 @@ import type { Client, ClientOptions } from "./client.d.ts";
 import { createDeparture } from "./departure.ts";
 import { createKeptToken } from "./kept-token.ts";
 import { createMember, type SignedIn } from "./member.ts";
-import { emit, guarded, guardedLater, parsed, warn } from "./page.ts";
+import { emit, guarded, guardedLater, parsed, pause, warn } from "./page.ts";
 import { createPurchase } from "./purchase.ts";
 import { createRedemption } from "./redemption.ts";
 import type { Server } from "./server.ts";
@@ -39,10 +39,11 @@ function startClient(server: Server): Client {
   const purchase = createPurchase({ server, member, visitor, departure, keptToken, mark, heard });
   const { decide, present } = createSurfaces(visitor);
   wakeWhenBack(member);
+  const held = heldBack(member);
   const broken = { ok: false, reason: "internal_error", message: "Internal error", action: null } as const;
   const client: Client = {
     push(...callbacks) {
-      for (const callback of callbacks) run(callback, client);
+      for (const callback of callbacks) held.run(() => run(callback, client));
     },
     purchase: {
       get validation() {
@@ -57,6 +58,30 @@ function startClient(server: Server): Client {
     redeem: guardedLater("redeem", redemption.redeem, broken),
   };
   return client;
+}
+
+const patienceMs = 2_000;
+
+/**
+ * What a page asks first is whether a member has a product. One who comes back after the JWT has expired has it again a
+ * moment later: callbacks wait for that, in their order, and no longer than two seconds. For anybody else they run at once.
+ */
+function heldBack({ api, freshJwt }: SignedIn): { run(callback: () => void): void } {
+  let waiting: (() => void)[] | null = api.isIdentified() && !api.isAuthenticated() ? [] : null;
+  if (waiting !== null) {
+    const go = () => {
+      const callbacks = waiting ?? [];
+      waiting = null;
+      for (const callback of callbacks) callback();
+    };
+    Promise.race([freshJwt(), pause(patienceMs)]).then(go, go);
+  }
+  return {
+    run(callback) {
+      if (waiting === null) callback();
+      else waiting.push(callback);
+    },
+  };
 }
 
 function guardedMember({ api }: SignedIn): Client["member"] {

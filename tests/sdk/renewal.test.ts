@@ -58,6 +58,35 @@ describe("the JWT is renewed", () => {
     expect(await state(page)).toEqual([true, true, true]);
   });
 
+  test("before the page's callbacks ask who is there, in their order", async () => {
+    const { page } = await openPage(launched);
+    const before = `window.allegro = [];
+      window.seen = [];
+      for (const name of ["first", "second"]) {
+        window.allegro.push((allegro) => window.seen.push([name, allegro.member.hasProduct("print")]));
+      }`;
+    const url = addPage(site, { before });
+    await signedIn(site, { page, warnings: [], faults: [] }, { jwt: memberJwt({ seconds: 1 }), url });
+    await new Promise((done) => setTimeout(done, 1_100));
+    site.answers.set("members/refresh", () => session(memberJwt({ products: ["digital", "print"] })));
+    await page.goto(url);
+    await eventually(() => page.evaluate("window.seen")).toEqual([
+      ["first", true],
+      ["second", true],
+    ]);
+  });
+
+  test("and callbacks run all the same when it cannot be renewed", async () => {
+    const { page } = await openPage(launched);
+    const before = "window.allegro = [(allegro) => { window.seen = allegro.member.hasProduct('digital'); }];";
+    const url = addPage(site, { before });
+    await signedIn(site, { page, warnings: [], faults: [] }, { jwt: memberJwt({ seconds: 1 }), url });
+    await new Promise((done) => setTimeout(done, 1_100));
+    site.answers.set("members/refresh", () => refusal(503, "storage_unavailable"));
+    await page.goto(url);
+    await eventually(() => page.evaluate("window.seen")).toBe(false);
+  });
+
   test.each([
     ["ten minutes ahead", 10],
     ["ten minutes behind", -10],
