@@ -6,6 +6,7 @@ import type { AttemptKey, Claim } from "./claims.ts";
 import { newId } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
+import { ScripError } from "./error.ts";
 import { fulfill } from "./fulfill.ts";
 import type { SessionState } from "./fulfilment/truth.ts";
 import { guestIn } from "./guests.ts";
@@ -144,6 +145,8 @@ export async function sessionStatus(engine: Engine, environment: Environment, ke
     sessions.map(async ({ accountId, sessionId }): Promise<SessionStatus> => {
       const fulfilled = await fulfill(engine, environment, { accountId, sessionId }).catch((error: unknown) => {
         if (isStorageError(error)) throw error;
+        // that Stripe does not answer is for the caller to tell; anything else is for the operator to know
+        if (!(error instanceof ScripError)) engine.onFault(error, `session ${sessionId} could not be fulfilled`);
         return null;
       });
       return fulfilled === null ? "unknown" : statusOf[fulfilled.state];

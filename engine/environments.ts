@@ -18,6 +18,7 @@ import { type CompiledConfig, compileConfig } from "./config/compiled.ts";
 import { ScripError } from "./error.ts";
 import { openSealedRows } from "./sealed-rows.ts";
 import type { Storage } from "./storage.ts";
+import { throttledLook } from "./throttled-look.ts";
 import type { SigningKeys } from "./token.ts";
 import { createUserJwtVerifier, type UserJwtVerifier } from "./user-jwt.ts";
 import type { Vault } from "./vault.ts";
@@ -79,8 +80,6 @@ const StoredWorkflows = v.pipe(
   v.transform((entries) => new Map(entries)),
 );
 
-const recheckEveryMs = 200;
-
 /** Keeps environments in memory: a decision never waits for the database to learn its configuration. */
 export function createEnvironments(parts: EnvironmentParts): Environments {
   const loaded = new Map<string, Environment>();
@@ -100,16 +99,6 @@ export function createEnvironments(parts: EnvironmentParts): Environments {
     loading.set(id, first);
     return first;
   };
-  let recheckedMs = Number.NEGATIVE_INFINITY;
-  let nextCheck: Promise<void> | undefined;
-  const checkSoon = async () => {
-    const waitMs = Math.max(0, recheckedMs + recheckEveryMs - performance.now());
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-    // who asks from here on may ask for something newer than the answer to come
-    nextCheck = undefined;
-    recheckedMs = performance.now();
-    await refresh();
-  };
   const refresh = async () => {
     const rows = await parts.storage.db
       .select({ id: environments.id, revision: environments.revision })
@@ -117,13 +106,13 @@ export function createEnvironments(parts: EnvironmentParts): Environments {
     const changed = rows.filter(({ id, revision }) => (loaded.get(id)?.revision ?? revision) !== revision);
     await Promise.all(changed.map(({ id }) => reload(id)));
   };
+  const lookAnew = throttledLook(refresh);
   return {
     get,
     reload,
     refresh,
     async recheck(id) {
-      nextCheck ??= checkSoon();
-      await nextCheck;
+      await lookAnew();
       return get(id);
     },
     async version(id, version) {

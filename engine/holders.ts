@@ -3,9 +3,9 @@ import { entitlements } from "../schemas/sales-tables.ts";
 import type { Storage } from "./storage.ts";
 
 /**
- * Who may hold anything at all, members by their identifier and guests by their session. Most visitors hold nothing, and asking the database about each of them costs more than
- * the rest of a decision. A yes may be wrong and is asked of the database; a no is right as of the latest refresh, a
- * second ago at most. It decides what is offered, never who has access.
+ * Who may hold anything at all, members by their identifier and guests by their session. Most visitors hold nothing, and
+ * asking the database about each of them costs more than the rest of a decision. A yes may be wrong and is asked of the
+ * database; a no is right as of the latest refresh, a second ago at most. It decides what is offered, never who has access.
  */
 export type Holders = {
   mayHold(environmentId: string, identifier: string): boolean;

@@ -4,6 +4,7 @@ import { JsonObject } from "../schemas/json.ts";
 import { memberKeys } from "../schemas/sales-tables.ts";
 import { randomText } from "./digest.ts";
 import type { Storage } from "./storage.ts";
+import { throttledLook } from "./throttled-look.ts";
 import type { Vault } from "./vault.ts";
 
 /** A key of member JWTs in memory; its private half cannot be exported. Times in milliseconds since the epoch. */
@@ -41,7 +42,6 @@ const clockSkewMs = 60_000;
 
 /** A process that has not looked for this long looks before it signs or verifies: another key may be in force. */
 const staleAfterMs = 60_000;
-const recheckEveryMs = 200;
 
 /** What `createMemberKeys` needs of the engine. */
 export type MemberKeyParts = {
@@ -123,27 +123,14 @@ function createMemory({ storage, vault, now }: MemberKeyParts) {
     keys = opened;
     readAtMs = askedAtMs;
   };
-  let nextLook: Promise<void> | undefined;
-  let lookedMs = Number.NEGATIVE_INFINITY;
-  const lookSoon = async () => {
-    const waitMs = Math.max(0, lookedMs + recheckEveryMs - performance.now());
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-    // who asks from here on may ask for something newer than the answer to come
-    nextLook = undefined;
-    lookedMs = performance.now();
-    await refresh();
-  };
   return {
     keys: () => keys,
     refresh,
     fresh: async () => {
       if (now() - readAtMs >= staleAfterMs) await refresh();
     },
-    /** At most 5 times a second, however many unknown kids come; the look is never older than the call. */
-    recheck: async () => {
-      nextLook ??= lookSoon();
-      await nextLook;
-    },
+    /** Where a kid is not known. */
+    recheck: throttledLook(refresh),
   };
 }
 

@@ -25,8 +25,9 @@ export type PurchaseReturn =
 /**
  * Where a buyer's browser goes on after the checkout. Asks Stripe what became of the session and fulfils it; whatever the
  * address says is not believed. A paid purchase of ours gets a one-time token, for whoever brings both its key and its
- * session within a day. Who leaves the checkout of a limited offer gives the place back. Where Stripe cannot be asked the page is shown all the same, and the webhook completes the purchase. Throws
- * `purchase_not_found` or `return_url_not_allowed`.
+ * session within a day. Who leaves the checkout of a limited offer gives the place back. Where Stripe cannot be asked the
+ * page is shown all the same, and the webhook completes the purchase. Throws `purchase_not_found` or
+ * `return_url_not_allowed`.
  */
 export async function returnFromCheckout(
   engine: Engine,
@@ -114,8 +115,9 @@ async function mintToken(engine: Engine, { id, environmentId }: Purchase): Promi
 export type Exchanged = MemberSession & { purchaseId: string; entitlements: EntitlementShown[] };
 
 /**
- * Exchanges the token of a buyer's return, once but for whoever sent a nonce with it, for a session of the member, or of a guest where the purchase was begun
- * by somebody unknown: the token proves the purchase and not the mailbox. Throws `purchase_token_invalid`.
+ * Exchanges the token of a buyer's return, once but for whoever sent a nonce with it, for a session of the member, or of a
+ * guest where the purchase was begun by somebody unknown: the token proves the purchase and not the mailbox. Throws
+ * `purchase_token_invalid`.
  */
 export async function exchangeToken(
   engine: Engine,
