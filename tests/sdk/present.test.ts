@@ -1,22 +1,14 @@
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Launched, launchBrowser } from "../browser/browser.ts";
+import { describe, expect, test } from "vitest";
+import type { Launched } from "../browser/browser.ts";
 import { decision } from "./decisions.ts";
-import { addPage, openPage, type Site, startSite } from "./site.ts";
+import { addPage, openPage, type Site } from "./site.ts";
+import { setStage } from "./stage.ts";
 
 let launched: Launched;
 let site: Site;
-beforeAll(async () => {
-  [launched, site] = await Promise.all([launchBrowser(), startSite()]);
-});
-afterAll(async () => {
-  if (launched.ok) await launched.browser.close();
-  await site.stop();
-});
-beforeEach((context) => {
-  if (!launched.ok) context.skip(launched.reason);
-  site.sent.length = 0;
-  site.answers.clear();
+setStage((stage) => {
+  ({ launched, site } = stage);
 });
 
 describe("present", () => {

@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Launched, launchBrowser } from "../browser/browser.ts";
+import { describe, expect, test } from "vitest";
+import type { Launched } from "../browser/browser.ts";
 import {
   addPage,
   entitlement,
@@ -13,24 +13,19 @@ import {
   refusal,
   type Site,
   session,
-  startSite,
 } from "./site.ts";
+import { setStage } from "./stage.ts";
 
 let launched: Launched;
 let site: Site;
-beforeAll(async () => {
-  [launched, site] = await Promise.all([launchBrowser(), startSite()]);
-});
-afterAll(async () => {
-  if (launched.ok) await launched.browser.close();
-  await site.stop();
-});
-beforeEach((context) => {
-  if (!launched.ok) context.skip(launched.reason);
-  site.sent.length = 0;
-  site.answers.clear();
-  site.answers.set("purchases/exchange", () => exchanged());
-});
+setStage(
+  (stage) => {
+    ({ launched, site } = stage);
+  },
+  () => {
+    site.answers.set("purchases/exchange", () => exchanged());
+  },
+);
 
 const paths = () => site.sent.map(({ path }) => path);
 const completed = ["allegro:purchase:completed", { method: "purchase", entitlement, entitlements: [entitlement] }];

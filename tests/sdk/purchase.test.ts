@@ -1,27 +1,23 @@
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Launched, launchBrowser } from "../browser/browser.ts";
-import { addPage, eventually, heard, heardNames, openPage, refusal, type Site, startSite } from "./site.ts";
+import { describe, expect, test } from "vitest";
+import type { Launched } from "../browser/browser.ts";
+import { addPage, eventually, heard, heardNames, openPage, refusal, type Site } from "./site.ts";
+import { setStage } from "./stage.ts";
 
 let launched: Launched;
 let site: Site;
-beforeAll(async () => {
-  [launched, site] = await Promise.all([launchBrowser(), startSite()]);
-});
-afterAll(async () => {
-  if (launched.ok) await launched.browser.close();
-  await site.stop();
-});
-beforeEach((context) => {
-  if (!launched.ok) context.skip(launched.reason);
-  site.sent.length = 0;
-  site.answers.clear();
-  site.answers.set("purchases", () => begun());
-  site.files.set("/checkout", {
-    body: "<!doctype html><title>Checkout</title>",
-    headers: { "Content-Type": "text/html" },
-  });
-});
+setStage(
+  (stage) => {
+    ({ launched, site } = stage);
+  },
+  () => {
+    site.answers.set("purchases", () => begun());
+    site.files.set("/checkout", {
+      body: "<!doctype html><title>Checkout</title>",
+      headers: { "Content-Type": "text/html" },
+    });
+  },
+);
 
 const visitor = { authType: "anonymous", isAuthenticated: false, identifier: "anon_1", jwtClaims: {} };
 const begun = (url = `${site.url}/checkout`) => ({

@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type Launched, launchBrowser } from "../browser/browser.ts";
-import { addPage, eventually, exchanged, heard, openPage, publicKey, refusal, type Site, startSite } from "./site.ts";
+import { expect, test } from "vitest";
+import type { Launched } from "../browser/browser.ts";
+import { addPage, eventually, exchanged, heard, openPage, publicKey, refusal, type Site } from "./site.ts";
+import { setStage } from "./stage.ts";
 
 let launched: Launched;
 let site: Site;
-beforeAll(async () => {
-  [launched, site] = await Promise.all([launchBrowser(), startSite()]);
-});
-afterAll(async () => {
-  if (launched.ok) await launched.browser.close();
-  await site.stop();
-});
-beforeEach((context) => {
-  if (!launched.ok) context.skip(launched.reason);
-  site.sent.length = 0;
-  site.answers.clear();
+setStage((stage) => {
+  ({ launched, site } = stage);
 });
 
 const note = (name: string) =>

@@ -1,23 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Launched, launchBrowser } from "../browser/browser.ts";
+import { describe, expect, test } from "vitest";
+import type { Launched } from "../browser/browser.ts";
 import { refreshes, signedIn, state } from "./members.ts";
-import { addPage, eventually, heard, heardNames, memberJwt, openPage, type Site, session, startSite } from "./site.ts";
+import { addPage, eventually, heard, heardNames, memberJwt, openPage, type Site, session } from "./site.ts";
+import { setStage } from "./stage.ts";
 
 let launched: Launched;
 let site: Site;
-beforeAll(async () => {
-  [launched, site] = await Promise.all([launchBrowser(), startSite()]);
-});
-afterAll(async () => {
-  if (launched.ok) await launched.browser.close();
-  await site.stop();
-});
-beforeEach((context) => {
-  if (!launched.ok) context.skip(launched.reason);
-  site.sent.length = 0;
-  site.answers.clear();
-  site.answers.set("members/logout", () => ({ status: "success" }));
-});
+setStage(
+  (stage) => {
+    ({ launched, site } = stage);
+  },
+  () => {
+    site.answers.set("members/logout", () => ({ status: "success" }));
+  },
+);
 
 describe("signing out", () => {
   test("tells the page and the server, and the session is gone", async () => {

@@ -1,37 +1,22 @@
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Launched, launchBrowser } from "../browser/browser.ts";
+import { describe, expect, test } from "vitest";
+import type { Launched } from "../browser/browser.ts";
 import { decision, forgetVisitors, identityOf } from "./decisions.ts";
-import {
-  addPage,
-  eventually,
-  exchanged,
-  heard,
-  memberJwt,
-  openPage,
-  refusal,
-  type Site,
-  session,
-  startSite,
-} from "./site.ts";
+import { addPage, eventually, exchanged, heard, memberJwt, openPage, refusal, type Site, session } from "./site.ts";
+import { setStage } from "./stage.ts";
 
 let launched: Launched;
 let site: Site;
-beforeAll(async () => {
-  [launched, site] = await Promise.all([launchBrowser(), startSite()]);
-});
-afterAll(async () => {
-  if (launched.ok) await launched.browser.close();
-  await site.stop();
-});
-beforeEach((context) => {
-  if (!launched.ok) context.skip(launched.reason);
-  site.sent.length = 0;
-  site.answers.clear();
-  forgetVisitors();
-  site.answers.set("surface-decisions", (sent) => decision(sent, {}));
-  site.answers.set("purchases/exchange", () => exchanged());
-});
+setStage(
+  (stage) => {
+    ({ launched, site } = stage);
+  },
+  () => {
+    forgetVisitors();
+    site.answers.set("surface-decisions", (sent) => decision(sent, {}));
+    site.answers.set("purchases/exchange", () => exchanged());
+  },
+);
 
 const identities = () => site.sent.map(({ body }) => body.identity);
 const decide = (page: Page, surface = "web") => page.evaluate(`allegro.decide(${JSON.stringify(surface)})`);
