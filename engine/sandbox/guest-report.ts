@@ -205,7 +205,7 @@ function refusal(name: string, message: string): HostAnswer {
 /** Tells one call from another, in little memory. */
 function signature({ name, args }: Call): string {
   const text = isDeeper(args, depthMax) ? "deep" : JSON.stringify(args);
-  return `${name} ${hash("sha256", text)}`;
+  return `${name} ${text.length > 256 ? hash("sha256", text) : text}`;
 }
 
 function isDeeper(value: Json, levels: number): boolean {

@@ -16,10 +16,17 @@ export const kept = {
 };
 
 let records = "";
+let ended = false;
 
 /** Adds one record (JSON text) to what leaves the guest after this slice. */
 export function emit(record: string): void {
   records += records === "" ? record : `,${record}`;
+}
+
+/** Adds the record that tells how the run ended. The process may forget the run once it has taken it. */
+export function emitLast(record: string): void {
+  emit(record);
+  ended = true;
 }
 
 /** Characters waiting to leave. */
@@ -27,9 +34,9 @@ export function waitingChars(): number {
   return records.length;
 }
 
-/** Takes everything said since the last time, as one JSON array. */
+/** Takes everything said since the last time, as one JSON array; `!` stands before the last one of a run. */
 export function drain(): string {
-  const text = `[${records}]`;
+  const text = ended ? `![${records}]` : `[${records}]`;
   records = "";
   return text;
 }
