@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg, release, type } from "node:os";
 import { parseArgs } from "node:util";
+import { measurePeers } from "./parts/peers.ts";
 import { measureWarm } from "./parts/warm.ts";
 import { goalsAsMarkdown, isMet, type Part, partAsMarkdown, type Scale } from "./report.ts";
 
@@ -9,6 +10,7 @@ import { goalsAsMarkdown, isMet, type Part, partAsMarkdown, type Scale } from ".
  */
 const parts: Record<string, (scale: Scale) => Promise<Part>> = {
   warm: measureWarm,
+  peers: measurePeers,
 };
 
 const { values, positionals } = parseArgs({

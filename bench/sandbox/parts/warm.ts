@@ -1,10 +1,9 @@
-import { startContestant } from "../contestant.ts";
+import { type Contestant, startContestant } from "../contestant.ts";
 import { median, quantile, rotated } from "../figures.ts";
 import { Series } from "../messages.ts";
 import { type Part, progress, type Scale } from "../report.ts";
 
 type Step = { name: string; measure: (figures: Figures, contestant: Contestant) => Promise<void> };
-type Contestant = Awaited<ReturnType<typeof startContestant>>;
 type Figures = Map<string, number[]>;
 
 const widths = [1, 8, 32];
