@@ -1,5 +1,7 @@
 import { availableParallelism, cpus, loadavg, release, type } from "node:os";
 import { parseArgs } from "node:util";
+import { measureFairness } from "./parts/fairness.ts";
+import { measureLeak } from "./parts/leak.ts";
 import { measurePeers } from "./parts/peers.ts";
 import { measureWarm } from "./parts/warm.ts";
 import { goalsAsMarkdown, isMet, type Part, partAsMarkdown, type Scale } from "./report.ts";
@@ -11,6 +13,8 @@ import { goalsAsMarkdown, isMet, type Part, partAsMarkdown, type Scale } from ".
 const parts: Record<string, (scale: Scale) => Promise<Part>> = {
   warm: measureWarm,
   peers: measurePeers,
+  fairness: measureFairness,
+  leak: measureLeak,
 };
 
 const { values, positionals } = parseArgs({

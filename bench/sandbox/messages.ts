@@ -4,6 +4,7 @@ import * as v from "valibot";
 export const Question = v.object({
   do: v.string(),
   runs: v.optional(v.number(), 0),
+  forMs: v.optional(v.number(), 60_000),
   gapMs: v.optional(v.number(), 3),
   abreast: v.optional(v.number(), 1),
   methods: v.optional(v.number(), 1),
@@ -27,3 +28,16 @@ export const Series = v.object({
   childrenCpuMs: v.number(),
 });
 export type Series = v.InferOutput<typeof Series>;
+
+/** Latencies beside neighbours, and how the neighbours' runs ended. */
+export const Beside = v.object({ times: v.array(v.number()), ends: v.record(v.string(), v.number()) });
+export type Beside = v.InferOutput<typeof Beside>;
+
+/** What is held: resident memory of the engine's process and of the sandbox processes, and what keeps the engine awake. */
+export const Held = v.object({
+  engineKib: v.number(),
+  sandboxKib: v.number(),
+  sandboxes: v.array(v.number()),
+  resources: v.number(),
+});
+export type Held = v.InferOutput<typeof Held>;
