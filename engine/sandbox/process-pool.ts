@@ -55,7 +55,7 @@ const defaults: Required<ProcessPoolOptions> = {
 
 const spareSlot = -1;
 const watchEveryMs = 20;
-/** A tenant may hold so many times as many places as are left, in the processes and in the waiting room. */
+/** A tenant may hold so many times as many places as are left beside one, in the processes and in the waiting room. */
 const shareOfFree = 3;
 const restartMs = { first: 100, longest: 5000 };
 const busyMessage = "sandbox is busy";
@@ -140,10 +140,12 @@ function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "
   }
   job.signal?.addEventListener("abort", cancel, { once: true });
   pool.runs.add(made);
-  pool.room.add(made);
   startWatching(pool);
+  const roomLeft = pool.options.waitingRuns - pool.room.size();
+  const mayWait = mayTake(pool.room.of(job.tenant), roomLeft);
+  pool.room.add(made);
   seat(pool);
-  if (isOvercrowded(pool, job.tenant) && pool.room.remove(made)) endRun(made, busy());
+  if (!mayWait && pool.room.remove(made)) endRun(made, { kind: "host-failure", message: busyMessage });
   return promise;
 }
 
@@ -155,14 +157,9 @@ function refuse(pool: Pool, job: SandboxJob): SandboxOutcome | undefined {
   return undefined;
 }
 
-/** Whether more wait than may, of all or of one tenant: a crowd of one leaves room for others. */
-function isOvercrowded({ room, options }: Pool, tenant: string): boolean {
-  const left = options.waitingRuns - room.size();
-  return left < 0 || room.of(tenant) > shareOfFree * left + 1;
-}
-
-function busy(): SandboxOutcome {
-  return { kind: "host-failure", message: busyMessage };
+/** Whether a tenant that has `taken` places may have one of those `left`: a crowd of one leaves some to others. */
+function mayTake(taken: number, left: number): boolean {
+  return left > 0 && (taken === 0 || taken < shareOfFree * (left - 1));
 }
 
 /** A run that is in the guest ends by its slice's own limit, or by the watchdog. */
@@ -180,7 +177,7 @@ function seat(pool: Pool): void {
     const left = placesLeft(pool);
     const next = pool.room.next((tenant) => {
       const seated = pool.seated.get(tenant) ?? 0;
-      return seated <= shareOfFree * left && hasLane(pool, tenant) ? seated : undefined;
+      return mayTake(seated, left) && hasLane(pool, tenant) ? seated : undefined;
     });
     if (!next) return;
     const lane = bestLane(pool, next);
