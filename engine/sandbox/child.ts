@@ -15,7 +15,7 @@ type Live = { cell: Cell; realm: Realm; cpuBase: bigint };
 type Start = Extract<Command, { do: "start" }>;
 
 const scriptsMax = 256;
-const drainMs = 100;
+const unheardMs = 100;
 /** Past this much memory the idle isolates that were used longest ago go, with the garbage in them. Asked once in so many runs. */
 const tidyBytes = 320 << 20;
 const tidyEvery = 16;
@@ -114,8 +114,9 @@ function turn(run: string, live: Live, { sliceMs }: Turn, args: unknown[]): void
   }
 }
 
+/** Without a limit of its own: no code of an author runs in it, a limit costs a thread's wake-up, and the supervisor has one. */
 function drain(enter: ivm.Reference): string {
-  return String(enter.applySync(undefined, ["drain"], { timeout: drainMs }));
+  return String(enter.applySync(undefined, ["drain"]));
 }
 
 /** isolated-vm throws what an author's promise was rejected with and nobody caught; that ends no run, it is logged. */
@@ -125,7 +126,7 @@ function enterGuest(isolate: ivm.Isolate, enter: ivm.Reference, args: unknown[],
   } catch (error) {
     if (isolate.isDisposed || isTimeout(error)) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    enter.applySync(undefined, ["unheard", 0, 0, false, text], { timeout: drainMs });
+    enter.applySync(undefined, ["unheard", 0, 0, false, text], { timeout: unheardMs });
   }
 }
 
@@ -214,7 +215,7 @@ function prepare(cell: Cell): void {
 
 function createRealm(cell: Cell): Realm {
   const context = cell.isolate.createContextSync();
-  const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true, timeout: 1000 });
+  const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true });
   return { context, enter };
 }
 
