@@ -210,5 +210,11 @@ function signature({ name, args }: Call): string {
 
 function isDeeper(value: Json, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+  if (levels === 0) return true;
+  if (Array.isArray(value)) {
+    for (const inner of value) if (isDeeper(inner, levels - 1)) return true;
+    return false;
+  }
+  for (const key of Object.keys(value)) if (isDeeper(value[key] ?? null, levels - 1)) return true;
+  return false;
 }
