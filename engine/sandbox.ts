@@ -19,7 +19,7 @@ export type HostCallHandler = (call: HostCall) => Promise<HostAnswer>;
 /** One compiled workflow module. `script` is an IIFE that leaves the default export in `globalThis.__workflow`. */
 export type SandboxModule = { codeHash: string; script: string };
 
-/** One run to make. `tenant` is `environmentId:methodSlug`; `runId` is unique per run and names it in journals. */
+/** One run to make. `tenant` is `environmentId:methodSlug`, after `try:` for a try; `runId` is unique per run and names it in journals. */
 export type SandboxJob = {
   runId: string;
   tenant: string;
@@ -32,14 +32,30 @@ export type SandboxJob = {
 /** An error thrown by the author's code; `line` and `column` (1-based) are those of the compiled script. */
 export type GuestError = { name: string; message: string; stack: string; line?: number; column?: number };
 
-/** How a run ended: a closed union. `refused` is a result that is not JSON or too large. */
+/** Why a sandbox could not run something: a closed list, because who is to blame and what to do differs. */
+export const hostFailureReasons = [
+  /** It found no place, and nothing of it was started. */
+  "busy",
+  /** Runs of its tenant ended too many processes lately; nothing was started. */
+  "resting",
+  /** No process could be started to run it in. */
+  "no-process",
+  /** Its process died: by its doing, or under it again and again. */
+  "process-lost",
+  /** What was heard from its process made no sense, or it took another course when it was replayed. */
+  "protocol",
+] as const;
+export type HostFailureReason = (typeof hostFailureReasons)[number];
+
+/**
+ * How a run ended: a closed union. `refused` is a result that is not JSON or too large, or too much asked of the host.
+ * `retryAfterMs` says when it is worth trying again, where the sandbox knows.
+ */
 export type SandboxOutcome =
   | { kind: "returned"; value: Json }
   | { kind: "threw"; error: GuestError }
-  | {
-      kind: "timed-out" | "cpu-exceeded" | "out-of-memory" | "refused" | "cancelled" | "host-failure";
-      message: string;
-    };
+  | { kind: "timed-out" | "cpu-exceeded" | "out-of-memory" | "refused" | "cancelled"; message: string }
+  | { kind: "host-failure"; reason: HostFailureReason; message: string; retryAfterMs?: number };
 
 /** What a run leaves behind. Times in milliseconds. `logsTruncated` says that the log budget was used up. */
 export type SandboxRun = {

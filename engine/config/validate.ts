@@ -4,10 +4,10 @@ import type { Issue } from "../../schemas/errors.ts";
 import { defaultBudgets } from "../../schemas/workflow.ts";
 import type { CompiledWorkflow } from "../compiler.ts";
 import type { Engine } from "../engine.ts";
-import { ScripError } from "../error.ts";
 import { issuesOf } from "../issues.ts";
 import { sourcePosition } from "../sandbox/source-position.ts";
 import type { SandboxOutcome } from "../sandbox.ts";
+import { sandboxBusy, unavailable } from "../unavailable.ts";
 import { acceptOlderWords } from "./older-words.ts";
 import { referenceIssues } from "./references.ts";
 
@@ -78,12 +78,8 @@ export async function checkWorkflow(parts: ValidationParts, source: string, path
   const inspection = await parts.sandbox.inspect(compilation.workflow, defaultBudgets);
   if (!inspection.ok) {
     const { outcome } = inspection;
-    if (outcome.kind === "host-failure" || outcome.kind === "cancelled") {
-      throw new ScripError("sandbox_busy", "The workflow could not be checked just now: try again", {
-        retryAfterSeconds: 1,
-        cause: outcome.message,
-      });
-    }
+    const refusal = unavailable(outcome);
+    if (refusal !== null) throw sandboxBusy(`The workflow could not be checked: ${refusal.reason}`, refusal);
     return { ok: false, issues: [{ path, message: topLevelProblem(compilation.workflow, outcome) }] };
   }
   if (inspection.defaultExport === "function") return { ok: true, workflow: compilation.workflow };

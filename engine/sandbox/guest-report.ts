@@ -67,7 +67,7 @@ function endFailed(run: PoolRun, report: Extract<SliceReport, { kind: "failed" }
 }
 
 function fail(run: PoolRun, message: string): void {
-  endRun(run, { kind: "host-failure", message });
+  endRun(run, { kind: "host-failure", reason: "protocol", message });
 }
 
 /** Without a timer, an unanswered call or a slice to come nothing can wake the guest any more: why wait for the wall? */
@@ -142,7 +142,7 @@ function hearLog(run: PoolRun, { level, at, text }: Extract<GuestRecord, { k: "l
 
 function hearTimer(run: PoolRun, id: number, ms: number): void {
   if (run.timers.size >= timersMax) {
-    fail(run, "the run started too many timers");
+    endRun(run, { kind: "refused", message: `the run started more than ${timersMax} timers` });
     return;
   }
   clearTimer(run, id);

@@ -180,13 +180,13 @@ export function judge(lane: Lane, run: PoolRun, end: ProcessEnd): "blamed" | "ag
     if (end.reason === "overdue") run.cpuMs = Math.max(run.cpuMs, run.job.budgets.cpuMs);
     if (end.reason === "overdue") endRun(run, overBudget(run));
     else if (end.reason === "swollen" || end.reason === "out-of-memory") endRun(run, outOfMemory(run));
-    else endRun(run, { kind: "host-failure", message: end.message });
+    else endRun(run, { kind: "host-failure", reason: "process-lost", message: end.message });
     return "blamed";
   }
   run.deaths += 1;
   if (inside) run.deathsInside += 1;
   if (run.deathsInside > 2 || run.deaths > 5) {
-    endRun(run, { kind: "host-failure", message: end.message });
+    endRun(run, { kind: "host-failure", reason: "process-lost", message: end.message });
     return "over";
   }
   rewind(run);

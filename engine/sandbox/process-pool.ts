@@ -50,7 +50,7 @@ const defaults: Required<ProcessPoolOptions> = {
 
 const weighEveryMs = 20;
 const restartMs = { first: 100, longest: 5000 };
-const busyMessage = "sandbox is busy";
+const busy: SandboxOutcome = { kind: "host-failure", reason: "busy", message: "the sandbox is busy" };
 
 /**
  * A sandbox of hardened child processes, each holding isolated-vm isolates. Starts them at once. `close` it, or its processes
@@ -97,11 +97,6 @@ export function createProcessPool(options: ProcessPoolOptions = {}): Sandbox {
   };
 }
 
-/** Whether a run was turned away because too many others were waiting: try again later, nothing was started. */
-export function isBusy(outcome: SandboxOutcome): boolean {
-  return outcome.kind === "host-failure" && outcome.message === busyMessage;
-}
-
 const noHost: HostCallHandler = async () => ({ ok: false, error: { name: "Error", message: "not available" } });
 
 function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "inspect"): Promise<SandboxRun> {
@@ -135,11 +130,13 @@ function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "
 
 function refuse(pool: Pool, job: SandboxJob): SandboxOutcome | undefined {
   if (pool.closed || job.signal?.aborted) return { kind: "cancelled", message: "the run was cancelled" };
-  if (pool.breaker.isOpen(job.tenant)) {
-    return { kind: "host-failure", message: "the workflow is resting: its runs have ended too many sandbox processes" };
+  const retryAfterMs = pool.breaker.restLeftMs(job.tenant);
+  if (retryAfterMs > 0) {
+    const message = "the workflow is resting: its runs have ended too many sandbox processes";
+    return { kind: "host-failure", reason: "resting", message, retryAfterMs };
   }
   const full = !pool.lanes.some((lane) => isFree(pool, lane)) && pool.waiting.length >= pool.options.waitingRuns;
-  return full ? { kind: "host-failure", message: busyMessage } : undefined;
+  return full ? busy : undefined;
 }
 
 /** A run that is in the guest ends by its slice's own limit, or by the watchdog. */
@@ -148,7 +145,11 @@ function onWall(pool: Pool, made: PoolRun): void {
   const began = made.history.length > 0 || made.deaths > 0;
   pool.waiting = pool.waiting.filter((waiting) => waiting !== made);
   if (began) endRun(made, overBudget(made));
-  else endRun(made, { kind: "host-failure", message: pool.trouble || busyMessage });
+  else if (pool.failedStarts === 0) endRun(made, busy);
+  else {
+    const retryAfterMs = restartMs.longest;
+    endRun(made, { kind: "host-failure", reason: "no-process", message: pool.trouble, retryAfterMs });
+  }
 }
 
 /** Gives waiting runs their places. */
