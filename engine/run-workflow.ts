@@ -25,10 +25,7 @@ export type WorkflowInput = {
 };
 
 /** How a run came out: a valid result, a workflow that broke, or a sandbox that could not run it. */
-export type RunVerdict =
-  | { kind: "result"; result: WorkflowResult }
-  | { kind: "broken"; reason: string }
-  | Unavailable;
+export type RunVerdict = { kind: "result"; result: WorkflowResult } | { kind: "broken"; reason: string } | Unavailable;
 
 /** One run, as the event keeps it. Times in milliseconds. */
 export type WorkflowRun = {

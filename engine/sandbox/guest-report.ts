@@ -142,7 +142,7 @@ function hearLog(run: PoolRun, { level, at, text }: Extract<GuestRecord, { k: "l
 
 function hearTimer(run: PoolRun, id: number, ms: number): void {
   if (run.timers.size >= timersMax) {
-    endRun(run, { kind: "refused", message: `the run started more than ${timersMax} timers` });
+    fail(run, "the run started too many timers");
     return;
   }
   clearTimer(run, id);

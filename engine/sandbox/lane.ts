@@ -28,7 +28,13 @@ export type Lane = {
   known: Set<string>;
   /** The slice that was under way when the process was last weighed, and its weight when that slice was first seen. */
   weighed: { slice: Slice; bytes: number } | undefined;
+  /** What the process last said that it holds, and whoever waits for what it says next. */
+  counts: Counts;
+  counting: PromiseWithResolvers<void> | undefined;
 };
+
+/** Isolates of a process, and what they hold of isolated-vm. */
+export type Counts = { idle: number; live: number; handles: number };
 
 /** What a lane tells the pool. */
 export type LaneEvents = {
@@ -57,6 +63,7 @@ export function openLane(terms: ProcessTerms, events: LaneEvents): Lane {
       onEnd: (end) => {
         lane.state = "ended";
         clearTimeout(lane.watchdog);
+        lane.counting?.resolve();
         events.onEnd(lane, end);
       },
     }),
@@ -69,8 +76,20 @@ export function openLane(terms: ProcessTerms, events: LaneEvents): Lane {
     warm: new Set(),
     known: new Set(),
     weighed: undefined,
+    counts: { idle: 0, live: 0, handles: 0 },
+    counting: undefined,
   };
   return lane;
+}
+
+/** Has the process say anew what it holds. Resolves when `lane.counts` is of now: after the slice that is under way. */
+export function count(lane: Lane): Promise<void> {
+  if (lane.state !== "ready") return Promise.resolve();
+  if (!lane.counting) {
+    lane.counting = Promise.withResolvers();
+    lane.process.send({ do: "count" }, "");
+  }
+  return lane.counting.promise;
 }
 
 /** Gives a run a home in this lane. */
@@ -121,9 +140,16 @@ function suspect(lane: Lane, run: PoolRun, slice: Slice): void {
 }
 
 function hear(lane: Lane, events: LaneEvents, report: Exclude<Report, { kind: "ready" }>, body: string): void {
+  if (report.kind === "counts" && lane.counting) {
+    const { idle, live, handles } = report;
+    lane.counts = { idle, live, handles };
+    lane.counting.resolve();
+    lane.counting = undefined;
+    return;
+  }
   const run = lane.current;
   clearTimeout(lane.watchdog);
-  if (!run || report.run !== run.job.runId) {
+  if (!run || report.kind === "counts" || report.run !== run.job.runId) {
     lane.process.kill({ reason: "lied", message: "the sandbox process broke the protocol" });
     return;
   }

@@ -1,9 +1,10 @@
 import { availableParallelism } from "node:os";
-import type { HostCallHandler, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
+import type { HostCallHandler, Rest, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { type Breaker, type BreakerTerms, createBreaker } from "./breaker.ts";
 import { childProgram } from "./child-program.ts";
 import { board, judge, type Lane, type LaneEvents, openLane, weigh } from "./lane.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
+import { createTally, statsOf, type Tally, tallyRun } from "./pool-stats.ts";
 import type { ProcessEnd } from "./sandbox-process.ts";
 
 /** How large a pool may be. Every option has a default. */
@@ -22,11 +23,14 @@ export type ProcessPoolOptions = {
   residentBytes?: number;
   /** A tenant whose runs end processes is made to rest. Default: 5 within a minute, for half a minute. */
   breaker?: BreakerTerms;
+  /** Told once of each tenant that begins to rest. */
+  onRest?: (rest: Rest) => void;
 };
 
 type Pool = {
   readonly options: Required<ProcessPoolOptions>;
   readonly breaker: Breaker;
+  readonly tally: Tally;
   readonly events: LaneEvents;
   lanes: Lane[];
   spare: Lane | undefined;
@@ -46,6 +50,7 @@ const defaults: Required<ProcessPoolOptions> = {
   writableKib: 1_000_000,
   residentBytes: 768 << 20,
   breaker: { kills: 5, withinMs: 60_000, restMs: 30_000 },
+  onRest: () => {},
 };
 
 const weighEveryMs = 20;
@@ -60,7 +65,11 @@ export function createProcessPool(options: ProcessPoolOptions = {}): Sandbox {
   const merged = { ...defaults, ...options };
   const pool: Pool = {
     options: merged,
-    breaker: createBreaker(merged.breaker),
+    breaker: createBreaker(merged.breaker, (rest) => {
+      pool.tally.restsBegun += 1;
+      merged.onRest(rest);
+    }),
+    tally: createTally(),
     events: {
       onReady: () => {
         pool.failedStarts = 0;
@@ -93,6 +102,8 @@ export function createProcessPool(options: ProcessPoolOptions = {}): Sandbox {
       return { ok: true, defaultExport: String(outcome.value) };
     },
     ready: async () => !pool.closed && pool.lanes.some((lane) => isFree(pool, lane) && lane.state === "ready"),
+    stats: () => statsOf(pool),
+    resting: () => pool.breaker.rests(),
     close: () => close(pool),
   };
 }
@@ -111,6 +122,7 @@ function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "
       clearTimeout(expire);
       job.signal?.removeEventListener("abort", cancel);
       pool.runs.delete(made);
+      tallyRun(pool.tally, done.outcome);
       if (pool.runs.size === 0) stopWeighing(pool);
       resolve(done);
     },
@@ -196,6 +208,7 @@ function newLane(pool: Pool): Lane {
 function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
   pool.lanes = pool.lanes.filter((other) => other !== lane);
   if (pool.spare === lane) pool.spare = undefined;
+  pool.tally.processesEnded[end.reason] += 1;
   if (pool.closed) return;
   const again: PoolRun[] = [];
   for (const made of [...lane.runs]) {
@@ -204,17 +217,15 @@ function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
     if (verdict === "again") again.push(made);
   }
   lane.runs.clear();
+  pool.tally.runsReplayed += again.filter(({ echoes }) => echoes > 0).length;
   pool.waiting.unshift(...again);
   if (!lane.wasReady && end.reason !== "closed") {
     pool.failedStarts += 1;
     pool.trouble = end.message;
   }
-  if (pool.failedStarts === 0) {
-    refill(pool);
-    return;
-  }
   const delayMs = Math.min(restartMs.first * 2 ** pool.failedStarts, restartMs.longest);
-  setTimeout(() => refill(pool), delayMs).unref();
+  if (pool.failedStarts === 0) refill(pool);
+  else setTimeout(() => refill(pool), delayMs).unref();
 }
 
 function startWeighing(pool: Pool): void {
