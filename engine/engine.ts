@@ -1,3 +1,5 @@
+import { largestBudgets } from "../schemas/workflow.ts";
+import type { BudgetMaxima } from "./budgets.ts";
 import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
 import { createEnvironments, type Environments } from "./environments.ts";
@@ -32,12 +34,15 @@ export type EngineParts = {
   stripeEndpoint?: StripeEndpoint;
   /** How Stripe is spoken to, where the runtime has a faster way than `fetch`. */
   stripeHttpClient?: StripeHttpClient;
+  /** The most that a run may use, whatever an environment says; that of the schema when left out. */
+  budgetMaxima?: BudgetMaxima;
   /** Told of failures that no caller is waiting for. */
   onFault: (fault: unknown, what: string) => void;
 };
 
 /** The engine: its parts, and what it keeps in memory. */
 export type Engine = EngineParts & {
+  budgetMaxima: BudgetMaxima;
   environments: Environments;
   events: EventLog;
   holders: Holders;
@@ -58,9 +63,11 @@ export type Engine = EngineParts & {
 
 /** Puts an engine together. The storage must be migrated. */
 export function createEngine(parts: EngineParts): Engine {
+  const budgetMaxima = parts.budgetMaxima ?? largestBudgets;
   return {
     ...parts,
-    environments: createEnvironments(parts),
+    budgetMaxima,
+    environments: createEnvironments({ ...parts, budgetMaxima }),
     events: createEventLog(parts),
     holders: createHolders(parts),
     memberKeys: createMemberKeys(parts),
