@@ -2,6 +2,7 @@ import { largestBudgets } from "../schemas/workflow.ts";
 import type { BudgetMaxima } from "./budgets.ts";
 import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
+import { type Counts, createCounts } from "./counts.ts";
 import { createEnvironments, type Environments } from "./environments.ts";
 import { createEventLog, type EventLog } from "./events.ts";
 import { createPurchaseFinder, type PurchaseFinder } from "./fulfilment/find-purchases.ts";
@@ -45,6 +46,10 @@ export type Engine = EngineParts & {
   budgetMaxima: BudgetMaxima;
   environments: Environments;
   events: EventLog;
+  /** Redemptions that were answered, by environment and `success` or error code. */
+  redemptionCounts: Counts;
+  /** Runs of redemptions' workflows, by environment, slug of the method, and outcome. */
+  runCounts: Counts;
   holders: Holders;
   memberKeys: MemberKeys;
   stripe: StripeClients;
@@ -69,6 +74,8 @@ export function createEngine(parts: EngineParts): Engine {
     budgetMaxima,
     environments: createEnvironments({ ...parts, budgetMaxima }),
     events: createEventLog(parts),
+    redemptionCounts: createCounts(),
+    runCounts: createCounts(),
     holders: createHolders(parts),
     memberKeys: createMemberKeys(parts),
     stripe: createStripeClients(parts),

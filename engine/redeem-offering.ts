@@ -21,7 +21,7 @@ import { grantRedemption, isCompletedByRedemption } from "./fulfilment/grant-red
 import { noteGrants } from "./fulfilment/grants.ts";
 import { identityKey } from "./identity.ts";
 import { freePlaces } from "./places.ts";
-import { answerOf } from "./redemption-answer.ts";
+import { answerOf, unavailableMessage } from "./redemption-answer.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
 import { sandboxBusy } from "./unavailable.ts";
 import { tell, type WebhookMessage } from "./webhooks/outbox.ts";
@@ -170,7 +170,7 @@ async function settle(
   if (kept === null) return null;
   noteGrants(engine, kept);
   if (run.verdict.kind !== "unavailable") return answer;
-  throw sandboxBusy("The workflow could not be run just now: try again", run.verdict, eventId);
+  throw sandboxBusy(unavailableMessage, run.verdict, eventId);
 }
 
 function completedMessage(

@@ -68,6 +68,7 @@ export async function runWorkflow(
     },
     host.handler,
   );
+  if (context.sale !== null) engine.runCounts.add(environment.id, method.slug, run.outcome.kind);
   return {
     verdict: verdictOf(run.outcome, method),
     outcome: run.outcome.kind,
