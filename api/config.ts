@@ -4,6 +4,11 @@ const Port = v.pipe(v.string(), v.regex(/^\d{1,5}$/, "must be a port number"), v
 const Secret = v.pipe(v.string(), v.minLength(32, "must be at least 32 characters, and random"));
 const Text = v.pipe(v.string(), v.minLength(1));
 
+function wholeNumber(min: number, max: number) {
+  const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
+  return v.pipe(v.string(), v.check(isWithin, `must be a number from ${min} to ${max}`), v.transform(Number));
+}
+
 /** What the environment variables say. Every name is documented in `docs/configuration.md`. */
 const Settings = v.pipe(
   v.object({
@@ -31,9 +36,11 @@ const Settings = v.pipe(
     CLIENT_PUBLIC_KEY: v.optional(v.pipe(v.string(), v.regex(/^pk_\w+$/, "must be a public key (pk_…)"))),
     SCRIP_MASTER_KEY: v.optional(Secret),
     SCRIP_ADMIN_TOKEN: v.optional(Secret),
-    SANDBOX_PROCESSES: v.optional(
-      v.pipe(v.string(), v.regex(/^[1-9]\d?$/, "must be a number from 1 to 99"), v.transform(Number)),
-    ),
+    SANDBOX_PROCESSES: v.optional(wholeNumber(1, 99)),
+    SANDBOX_MAX_WALL_MS: v.optional(wholeNumber(50, 60_000), "60000"),
+    SANDBOX_MAX_CPU_MS: v.optional(wholeNumber(10, 10_000), "10000"),
+    SANDBOX_MAX_MEMORY_MIB: v.optional(wholeNumber(8, 128), "128"),
+    SANDBOX_MAX_OUTBOUND_CALLS: v.optional(wholeNumber(0, 200), "200"),
     LOG_LEVEL: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
   }),
   v.transform((env) => ({
@@ -51,6 +58,12 @@ const Settings = v.pipe(
     masterKey: env.SCRIP_MASTER_KEY ?? null,
     adminToken: env.SCRIP_ADMIN_TOKEN ?? null,
     sandboxProcesses: env.SANDBOX_PROCESSES ?? null,
+    budgetMaxima: {
+      wallMs: env.SANDBOX_MAX_WALL_MS,
+      cpuMs: env.SANDBOX_MAX_CPU_MS,
+      memoryBytes: env.SANDBOX_MAX_MEMORY_MIB << 20,
+      outboundCalls: env.SANDBOX_MAX_OUTBOUND_CALLS,
+    },
     logLevel: env.LOG_LEVEL,
   })),
 );

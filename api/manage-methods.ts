@@ -6,10 +6,12 @@ import type { Engine } from "../engine/engine.ts";
 import { existingEnvironment } from "../engine/environments.ts";
 import { secretsOf, shownRun } from "../engine/event-data.ts";
 import { maskedText } from "../engine/masking.ts";
+import { listMethods } from "../engine/read-methods.ts";
 import { tryMethod } from "../engine/try-method.ts";
 import { Issue } from "../schemas/errors.ts";
 import { Identifier } from "../schemas/identity.ts";
 import { Json } from "../schemas/json.ts";
+import { Budgets } from "../schemas/workflow.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
 import { operation } from "./operation.ts";
@@ -35,13 +37,40 @@ const TryAnswer = v.object({
   run: Json,
 });
 
+const MethodsAnswer = v.object({
+  status: v.literal("success"),
+  version: v.number(),
+  budgets: Budgets,
+  methods: v.array(
+    v.object({
+      id: v.string(),
+      slug: v.string(),
+      name: v.string(),
+      schema: v.nullable(v.string()),
+      codeHash: v.string(),
+      resting: v.nullable(v.object({ until: v.string(), kills: v.number() })),
+    }),
+  ),
+});
+
+const list = operation({
+  tag: "Manage",
+  summary: "The redemption methods in force, and which of them rest",
+  description:
+    "A method rests for a while after its runs have ended several sandbox processes; `resting` says until when, in the " +
+    "server process that answers. `budgets` are those that its runs get, after the server's maxima.",
+  security: "admin",
+  answers: { 200: MethodsAnswer },
+  errors: [401, 403, 404],
+});
+
 const check = operation({
   tag: "Manage",
   summary: "Check a workflow: it compiles, imports nothing, exports a function",
   security: "admin",
   body: CheckRequest,
   answers: { 200: CheckAnswer },
-  errors: [400, 401, 403],
+  errors: [400, 401, 403, 404, 503],
 });
 
 const attempt = operation({
@@ -53,12 +82,17 @@ const attempt = operation({
   security: "admin",
   body: TryRequest,
   answers: { 200: TryAnswer },
-  errors: [400, 401, 403, 404, 422],
+  errors: [400, 401, 403, 404, 422, 503],
 });
 
-/** `…/redemption-methods/{slug}/check` and `…/try`. */
+/** `…/redemption-methods`, and of one of them `…/check` and `…/try`. */
 export function manageMethods(engine: Engine): Hono {
   return new Hono()
+    .get("/:environmentId/redemption-methods", describeRoute(list), async (c) => {
+      await adminOf(c, engine, "viewer");
+      const environment = await existingEnvironment(engine.environments, c.req.param("environmentId"));
+      return c.json({ status: "success", ...listMethods(engine, environment) });
+    })
     .post("/:environmentId/redemption-methods/:slug/check", describeRoute(check), async (c) => {
       await adminOf(c, engine, "editor");
       await existingEnvironment(engine.environments, c.req.param("environmentId"));

@@ -141,6 +141,7 @@ async function openEngine(
     storage,
     vault,
     sandbox: createProcessPool(settings.sandboxProcesses === null ? {} : { processes: settings.sandboxProcesses }),
+    budgetMaxima: settings.budgetMaxima,
     compile: compileWorkflow,
     fetch,
     stripeHttpClient: stripeHttpClient(stripeEndpoint),

@@ -1,5 +1,8 @@
+import { largestBudgets } from "../schemas/workflow.ts";
+import type { BudgetMaxima } from "./budgets.ts";
 import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
+import { type Counts, createCounts } from "./counts.ts";
 import { createEnvironments, type Environments } from "./environments.ts";
 import { createEventLog, type EventLog } from "./events.ts";
 import { createPurchaseFinder, type PurchaseFinder } from "./fulfilment/find-purchases.ts";
@@ -32,14 +35,21 @@ export type EngineParts = {
   stripeEndpoint?: StripeEndpoint;
   /** How Stripe is spoken to, where the runtime has a faster way than `fetch`. */
   stripeHttpClient?: StripeHttpClient;
+  /** The most that a run may use, whatever an environment says; that of the schema when left out. */
+  budgetMaxima?: BudgetMaxima;
   /** Told of failures that no caller is waiting for. */
   onFault: (fault: unknown, what: string) => void;
 };
 
 /** The engine: its parts, and what it keeps in memory. */
 export type Engine = EngineParts & {
+  budgetMaxima: BudgetMaxima;
   environments: Environments;
   events: EventLog;
+  /** Redemptions that were answered, by environment and `success` or error code. */
+  redemptionCounts: Counts;
+  /** Runs of redemptions' workflows, by environment, slug of the method, and outcome. */
+  runCounts: Counts;
   holders: Holders;
   memberKeys: MemberKeys;
   stripe: StripeClients;
@@ -58,10 +68,14 @@ export type Engine = EngineParts & {
 
 /** Puts an engine together. The storage must be migrated. */
 export function createEngine(parts: EngineParts): Engine {
+  const budgetMaxima = parts.budgetMaxima ?? largestBudgets;
   return {
     ...parts,
-    environments: createEnvironments(parts),
+    budgetMaxima,
+    environments: createEnvironments({ ...parts, budgetMaxima }),
     events: createEventLog(parts),
+    redemptionCounts: createCounts(),
+    runCounts: createCounts(),
     holders: createHolders(parts),
     memberKeys: createMemberKeys(parts),
     stripe: createStripeClients(parts),

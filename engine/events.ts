@@ -30,6 +30,8 @@ export type EventLog = {
   /** Resolves at once while the writer keeps up; else when it has caught up, so that memory stays bounded. */
   pressure(): Promise<void>;
   flush(): Promise<void>;
+  /** How many are not written yet. */
+  waiting(): number;
 };
 
 const batchAfterMs = 100;
@@ -101,6 +103,7 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
       const until = recorded;
       while (written < until) await write();
     },
+    waiting: () => recorded - written,
   };
 }
 

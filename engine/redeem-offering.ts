@@ -21,8 +21,9 @@ import { grantRedemption, isCompletedByRedemption } from "./fulfilment/grant-red
 import { noteGrants } from "./fulfilment/grants.ts";
 import { identityKey } from "./identity.ts";
 import { freePlaces } from "./places.ts";
-import { answerOf } from "./redemption-answer.ts";
+import { answerOf, unavailableMessage } from "./redemption-answer.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
+import { sandboxBusy } from "./unavailable.ts";
 import { tell, type WebhookMessage } from "./webhooks/outbox.ts";
 
 /** How much longer than the workflow's wall time a claim is held: for queueing and for writing the answer. */
@@ -169,11 +170,7 @@ async function settle(
   if (kept === null) return null;
   noteGrants(engine, kept);
   if (run.verdict.kind !== "unavailable") return answer;
-  throw new ScripError("sandbox_busy", "The workflow could not be run just now: try again", {
-    eventId,
-    retryAfterSeconds: 1,
-    cause: run.verdict.reason,
-  });
+  throw sandboxBusy(unavailableMessage, run.verdict, eventId);
 }
 
 function completedMessage(

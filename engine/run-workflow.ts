@@ -11,6 +11,7 @@ import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import { issuesOf } from "./issues.ts";
 import { sourcePosition } from "./sandbox/source-position.ts";
 import type { LogLine, SandboxOutcome } from "./sandbox.ts";
+import { type Unavailable, unavailable } from "./unavailable.ts";
 
 /** What a workflow is run on. */
 export type WorkflowInput = {
@@ -24,10 +25,7 @@ export type WorkflowInput = {
 };
 
 /** How a run came out: a valid result, a workflow that broke, or a sandbox that could not run it. */
-export type RunVerdict =
-  | { kind: "result"; result: WorkflowResult }
-  | { kind: "broken"; reason: string }
-  | { kind: "unavailable"; reason: string };
+export type RunVerdict = { kind: "result"; result: WorkflowResult } | { kind: "broken"; reason: string } | Unavailable;
 
 /** One run, as the event keeps it. Times in milliseconds. */
 export type WorkflowRun = {
@@ -61,7 +59,8 @@ export async function runWorkflow(
   const run = await engine.sandbox.run(
     {
       runId,
-      tenant: `${environment.id}:${method.slug}`,
+      // a draft that is being tried must not put to rest what is in force
+      tenant: `${context.sale === null ? "try:" : ""}${environment.id}:${method.slug}`,
       module: { codeHash: method.workflow.codeHash, script: method.workflow.script },
       input: argument,
       budgets,
@@ -69,6 +68,7 @@ export async function runWorkflow(
     },
     host.handler,
   );
+  if (context.sale !== null) engine.runCounts.add(environment.id, method.slug, run.outcome.kind);
   return {
     verdict: verdictOf(run.outcome, method),
     outcome: run.outcome.kind,
@@ -118,6 +118,8 @@ function redemptionValues(offer: CompiledOffer, plan: CompiledPlan | null): Json
 }
 
 function verdictOf(outcome: SandboxOutcome, method: CompiledMethod): RunVerdict {
+  const refusal = unavailable(outcome);
+  if (refusal !== null) return refusal;
   switch (outcome.kind) {
     case "returned": {
       const parsed = v.safeParse(WorkflowResult, outcome.value);
@@ -134,9 +136,6 @@ function verdictOf(outcome: SandboxOutcome, method: CompiledMethod): RunVerdict 
       const where = at === undefined ? "" : ` (line ${at.line}, column ${at.column})`;
       return { kind: "broken", reason: `the workflow threw ${name}: ${message}${where}` };
     }
-    case "cancelled":
-    case "host-failure":
-      return { kind: "unavailable", reason: outcome.message };
     default:
       return { kind: "broken", reason: `${outcome.kind}: ${outcome.message}` };
   }

@@ -8,6 +8,7 @@ import { ScripError } from "./error.ts";
 import { tryEvent } from "./event-data.ts";
 import { newEventId } from "./event-id.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
+import { sandboxBusy, type Unavailable } from "./unavailable.ts";
 
 /** What to try: a method, or a workflow that would take its place, on one offer as one identity. */
 export type TryInput = {
@@ -25,7 +26,8 @@ export type Tried = { eventId: string; offer: string; plan: string | null; run: 
 
 /**
  * Runs a method's workflow for real, host calls included, without redeeming anything: no token, no claim, no purchase.
- * Throws `method_not_found`, `offer_not_found`, or `config_invalid` for a workflow that does not compile.
+ * Throws `method_not_found`, `offer_not_found`, `config_invalid` for a workflow that does not compile, or `sandbox_busy` when
+ * nothing of it was run.
  */
 export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried> {
   const { environment, identity } = input;
@@ -65,8 +67,14 @@ export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried>
       nowMs: engine.now(),
     }),
   );
+  if (run.verdict.kind === "unavailable" && neverRan.has(run.verdict.cause)) {
+    throw sandboxBusy(`The workflow could not be tried: ${run.verdict.reason}`, run.verdict, eventId);
+  }
   return { eventId, offer: offer.offer.slug, plan: plan?.plan.slug ?? null, run };
 }
+
+/** Where a run began, what became of it is worth showing to whoever tries the workflow. */
+const neverRan: ReadonlySet<string> = new Set<Unavailable["cause"]>(["busy", "resting", "no-process"]);
 
 function findOffer({ environment, methodSlug, offerSlug }: TryInput): CompiledOffer {
   const offers = [...environment.compiled.offers.values()].filter(({ method }) => method.slug === methodSlug);

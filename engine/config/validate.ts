@@ -2,12 +2,13 @@ import * as v from "valibot";
 import { Config } from "../../schemas/config.ts";
 import type { Issue } from "../../schemas/errors.ts";
 import { defaultBudgets } from "../../schemas/workflow.ts";
+import { budgetIssues, withinMaxima } from "../budgets.ts";
 import type { CompiledWorkflow } from "../compiler.ts";
 import type { Engine } from "../engine.ts";
-import { ScripError } from "../error.ts";
 import { issuesOf } from "../issues.ts";
 import { sourcePosition } from "../sandbox/source-position.ts";
 import type { SandboxOutcome } from "../sandbox.ts";
+import { sandboxBusy, unavailable } from "../unavailable.ts";
 import { acceptOlderWords } from "./older-words.ts";
 import { referenceIssues } from "./references.ts";
 
@@ -17,7 +18,7 @@ export type Validation =
   | { ok: false; issues: Issue[] };
 
 /** What validating needs: the compiler, and the sandbox that tells what a module exports. */
-export type ValidationParts = Pick<Engine, "compile" | "sandbox">;
+export type ValidationParts = Pick<Engine, "compile" | "sandbox" | "budgetMaxima">;
 
 /**
  * Validates a whole document: its form, what refers to what, and every
@@ -32,7 +33,9 @@ export async function validateConfig(parts: ValidationParts, document: unknown):
     methods.map(({ workflow }, i) => checkWorkflow(parts, workflow, `redemptionMethods.${i}.workflow`)),
   );
   const workflowIssues = checked.flatMap((check) => (check.ok ? [] : check.issues));
-  const issues = parsed.success ? referenceIssues(parsed.output) : issuesOf(parsed.issues);
+  const issues = parsed.success
+    ? [...referenceIssues(parsed.output), ...budgetIssues(parsed.output.budgets, parts.budgetMaxima)]
+    : issuesOf(parsed.issues);
   const all = [...issues, ...workflowIssues];
   if (!parsed.success || all.length > 0) return { ok: false, issues: all };
   const compiled = checked.flatMap((check) => (check.ok ? [check.workflow] : []));
@@ -75,15 +78,14 @@ export async function checkWorkflow(parts: ValidationParts, source: string, path
     }));
     return { ok: false, issues };
   }
-  const inspection = await parts.sandbox.inspect(compilation.workflow, defaultBudgets);
+  const inspection = await parts.sandbox.inspect(
+    compilation.workflow,
+    withinMaxima(defaultBudgets, parts.budgetMaxima),
+  );
   if (!inspection.ok) {
     const { outcome } = inspection;
-    if (outcome.kind === "host-failure" || outcome.kind === "cancelled") {
-      throw new ScripError("sandbox_busy", "The workflow could not be checked just now: try again", {
-        retryAfterSeconds: 1,
-        cause: outcome.message,
-      });
-    }
+    const refusal = unavailable(outcome);
+    if (refusal !== null) throw sandboxBusy(`The workflow could not be checked: ${refusal.reason}`, refusal);
     return { ok: false, issues: [{ path, message: topLevelProblem(compilation.workflow, outcome) }] };
   }
   if (inspection.defaultExport === "function") return { ok: true, workflow: compilation.workflow };

@@ -1,3 +1,4 @@
+// Past 250 lines: one program that is bundled into one text, and the only file that may load isolated-vm.
 /**
  * The program of a sandbox process, and the only file that loads isolated-vm. It reads commands from fd 0 and writes
  * reports to fd 1, one after the other and without an event loop: everything here is synchronous, and nothing of the
@@ -10,7 +11,15 @@ import { commandMaxBytes, reportMaxChars } from "./limits.ts";
 import type { Command, Report, Turn } from "./protocol.ts";
 
 type Realm = { context: ivm.Context; enter: ivm.Reference };
-type Cell = { key: string; isolate: ivm.Isolate; prelude: ivm.Script; workflow?: ivm.Script; realm?: Realm };
+type Cell = {
+  key: string;
+  isolate: ivm.Isolate;
+  prelude: ivm.Script;
+  workflow?: ivm.Script;
+  realm?: Realm;
+  /** Scripts, contexts and references of the isolate that were made and not released. */
+  held: number;
+};
 type Live = { cell: Cell; realm: Realm; cpuBase: bigint };
 type Start = Extract<Command, { do: "start" }>;
 
@@ -31,6 +40,8 @@ let preludeCache: ivm.ExternalCopy<ArrayBuffer> | undefined;
 let idleIsolates = 0;
 let unprepared: Cell | undefined;
 let dropped = 0;
+/** What all isolates hold together: it must not grow with the runs. */
+let handles = 0;
 
 serve();
 
@@ -41,8 +52,7 @@ function serve(): void {
     const length = readSync(0, buffer);
     if (length === 0) return;
     take(Buffer.from(buffer.subarray(0, length)));
-    if (unprepared) prepare(unprepared);
-    unprepared = undefined;
+    prepareNext();
   }
 }
 
@@ -55,7 +65,11 @@ function obey({ header, body }: Frame): void {
     report({ kind: "ready" });
   } else if (command.do === "start") start(command, body);
   else if (command.do === "drop") drop(command.run, command.reuse);
-  else {
+  else if (command.do === "count") {
+    // what is made for the next run counts, whether it was made yet or not
+    prepareNext();
+    report({ kind: "counts", idle: shelf.length, live: lives.size, handles });
+  } else {
     const live = lives.get(command.run);
     if (!live) {
       report({ kind: "failed", run: command.run, cpuMs: 0, why: "crash", message: "no such run" });
@@ -81,18 +95,25 @@ function start(command: Start, input: string): void {
     cell.realm = undefined;
     const live = { cell, realm, cpuBase: cell.isolate.cpuTime };
     lives.set(run, live);
-    cell.workflow ??= cell.isolate.compileScriptSync(`${prefix}${script}\n})`, {
-      filename: "workflow.js",
-      columnOffset: -prefix.length,
-    });
+    cell.workflow ??= compileWorkflow(cell, script);
     const module: ivm.Reference = cell.workflow.runSync(realm.context, { reference: true, timeout: command.sliceMs });
+    hold(cell, 1);
     const terms = JSON.stringify({ mode, seed, randomKey, resultBytes, logBytes });
-    turn(run, live, command, ["start", command.nowMs, 0, true, input, terms, module.derefInto({ release: true })]);
+    const entry = module.derefInto({ release: true });
+    hold(cell, -1);
+    turn(run, live, command, ["start", command.nowMs, 0, true, input, terms, entry]);
   } catch (error) {
     if (cell && !lives.has(run)) retire(cell);
     if (error instanceof SyntaxError) reportSyntaxError(run, error);
     else fail(run, cell?.isolate, 0, error, "[]");
   }
+}
+
+function compileWorkflow(cell: Cell, script: string): ivm.Script {
+  const text = `${prefix}${script}\n})`;
+  const compiled = cell.isolate.compileScriptSync(text, { filename: "workflow.js", columnOffset: -prefix.length });
+  hold(cell, 1);
+  return compiled;
 }
 
 /** Enters the guest once, bounded in time, then takes what it said. */
@@ -169,7 +190,7 @@ function drop(run: string, reuse: boolean): void {
     retire(cell);
     return;
   }
-  release(realm);
+  release(cell, realm);
   shelf.push(cell);
   unprepared = cell;
   if (shelf.length > idleIsolates) retire(shelf.shift());
@@ -184,6 +205,7 @@ function takeCell(key: string, memoryMiB: number): Cell {
   const at = shelf.findLastIndex((cell) => cell.key === key);
   const [found] = at < 0 ? [] : shelf.splice(at, 1);
   if (found && !found.isolate.isDisposed) return found;
+  retire(found);
   return openCell(key, memoryMiB);
 }
 
@@ -199,7 +221,14 @@ function openCell(key: string, memoryLimit: number): Cell {
     ...notes,
   });
   preludeCache ??= prelude.cachedData;
-  return { key, isolate, prelude };
+  const cell = { key, isolate, prelude, held: 0 };
+  hold(cell, 1);
+  return cell;
+}
+
+function prepareNext(): void {
+  if (unprepared) prepare(unprepared);
+  unprepared = undefined;
 }
 
 /** Makes the realm of an idle isolate's next run. No code of an author runs in it before that run. */
@@ -215,18 +244,27 @@ function prepare(cell: Cell): void {
 
 function createRealm(cell: Cell): Realm {
   const context = cell.isolate.createContextSync();
+  hold(cell, 1);
   const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true });
+  hold(cell, 1);
   return { context, enter };
 }
 
-function release(realm: Realm): void {
+function release(cell: Cell, realm: Realm): void {
   realm.enter.release();
   realm.context.release();
+  hold(cell, -2);
+}
+
+function hold(cell: Cell, more: number): void {
+  cell.held += more;
+  handles += more;
 }
 
 function retire(cell: Cell | undefined): void {
-  if (!cell || cell.isolate.isDisposed) return;
-  cell.isolate.dispose();
+  if (!cell) return;
+  hold(cell, -cell.held);
+  if (!cell.isolate.isDisposed) cell.isolate.dispose();
 }
 
 function remember(codeHash: string, script: string): void {

@@ -67,7 +67,7 @@ function endFailed(run: PoolRun, report: Extract<SliceReport, { kind: "failed" }
 }
 
 function fail(run: PoolRun, message: string): void {
-  endRun(run, { kind: "host-failure", message });
+  endRun(run, { kind: "host-failure", reason: "protocol", message });
 }
 
 /** Without a timer, an unanswered call or a slice to come nothing can wake the guest any more: why wait for the wall? */

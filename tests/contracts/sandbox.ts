@@ -649,6 +649,45 @@ export function describeSandbox(name: string, create: () => Sandbox): void {
       });
     });
 
+    describe("the numbers", () => {
+      test("count every run that has ended, by how it ended", async () => {
+        const before = await sandbox.stats();
+        await run("export default () => 1;");
+        await run("export default () => { throw new Error() };");
+        await run("export default () => new Promise(() => {});");
+        await run("export default () => () => {};");
+        const after = await sandbox.stats();
+        const changed = Object.entries(after.runsEnded).filter(([kind, n]) => n !== Object(before.runsEnded)[kind]);
+        expect(changed.map(([kind, n]) => [kind, n - Object(before.runsEnded)[kind]])).toEqual([
+          ["returned", 1],
+          ["threw", 1],
+          ["timed-out", 1],
+          ["refused", 1],
+        ]);
+        expect(after).toMatchObject({ runsUnderWay: 0, runsWaiting: 0, resting: [] });
+      });
+
+      test("tell of a run that is under way", async () => {
+        const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+        const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+        const host = async () => {
+          ask();
+          await gate;
+          return response("1");
+        };
+        const running = run('export default async () => (await fetch("https://api.example/")).text();', { host });
+        await asked;
+        expect((await sandbox.stats()).runsUnderWay).toBe(1);
+        open();
+        expect((await running).outcome.kind).toBe("returned");
+        expect((await sandbox.stats()).runsUnderWay).toBe(0);
+      });
+
+      test("name nobody who rests while nobody does", () => {
+        expect(sandbox.resting()).toEqual([]);
+      });
+    });
+
     describe("inspect", () => {
       test("tells what the default export is", async () => {
         const inspect = async (source: string) => sandbox.inspect(await moduleOf(source), smallBudgets);

@@ -5,6 +5,7 @@ import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, test } from "vitest";
 import { typeCheck } from "../../cli/type-check.ts";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
+import { createTally } from "../../engine/sandbox/pool-stats.ts";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
 import type { HostAnswer, HostCall } from "../../engine/sandbox.ts";
 import type { Json } from "../../schemas/json.ts";
@@ -139,12 +140,15 @@ test("the table of budgets has the defaults", () => {
   expect(Object.fromEntries(written.map(([name, value]) => [plain(name), Number(value)]))).toEqual(defaultBudgets);
 });
 
-test("the table of outcomes is the sandbox's closed union", () => {
-  const [, union = ""] =
-    /export type SandboxOutcome =([\s\S]*?\n {4}\};)/.exec(readDocument("engine/sandbox.ts")) ?? [];
-  const kinds = [...union.matchAll(/"([a-z-]+)"/g)].map(([, kind]) => kind);
-  const written = markedTable(page, "outcomes").slice(1);
-  expect(written.map(([name]) => plain(name)).toSorted()).toEqual(kinds.toSorted());
+test("the tables of outcomes and causes are the sandbox's closed unions", () => {
+  const { runsEnded, hostFailures } = createTally();
+  const named = (mark: string) =>
+    markedTable(page, mark)
+      .slice(1)
+      .map(([name]) => plain(name))
+      .toSorted();
+  expect(named("outcomes")).toEqual(Object.keys(runsEnded).toSorted());
+  expect(named("causes")).toEqual([...Object.keys(hostFailures), "cancelled"].toSorted());
 });
 
 test.each(["Identity", "Offer"])("the members of %s are those that the page names", (name) => {

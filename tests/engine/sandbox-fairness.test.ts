@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createRun } from "../../engine/sandbox/pool-run.ts";
-import { createProcessPool, isBusy, type ProcessPoolOptions } from "../../engine/sandbox/process-pool.ts";
+import { createProcessPool, type ProcessPoolOptions } from "../../engine/sandbox/process-pool.ts";
 import { createShares } from "../../engine/sandbox/shares.ts";
 import { createWaitingRoom } from "../../engine/sandbox/waiting-room.ts";
-import type { HostAnswer, HostCallHandler, Sandbox } from "../../engine/sandbox.ts";
+import type { HostAnswer, HostCallHandler, Sandbox, SandboxOutcome } from "../../engine/sandbox.ts";
 import { moduleOf, runSource, smallBudgets } from "../contracts/sandbox.ts";
 
 const opened: Sandbox[] = [];
@@ -17,6 +17,8 @@ async function open(options: ProcessPoolOptions): Promise<Sandbox> {
   await vi.waitUntil(() => sandbox.ready(), { timeout: 20_000 });
   return sandbox;
 }
+
+const isBusy = (outcome: SandboxOutcome) => outcome.kind === "host-failure" && outcome.reason === "busy";
 
 const asks = 'export default async () => (await fetch("https://api.example/")).status;';
 const never: HostCallHandler = () => new Promise<HostAnswer>(() => {});

@@ -6,6 +6,7 @@ import { createClient } from "@libsql/client";
 import type { Hono } from "hono";
 import { createApp } from "../../api/app.ts";
 import { ensureAdminToken } from "../../engine/admin.ts";
+import type { BudgetMaxima } from "../../engine/budgets.ts";
 import { applyConfig } from "../../engine/config/apply.ts";
 import { createEnvironment } from "../../engine/create-environment.ts";
 import { closeEngine, createEngine, type Engine } from "../../engine/engine.ts";
@@ -48,6 +49,8 @@ export type WorldOptions = {
   between?: (stripeFetch: typeof fetch) => typeof fetch;
   /** Whether Stripe's events come by webhook; without, the world is one where they never do. */
   webhooks?: boolean;
+  /** The most that a run may use. */
+  budgetMaxima?: BudgetMaxima;
 };
 
 export const origin = "https://news.example.com";
@@ -79,6 +82,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     storage,
     vault: await createVault("the master key of the tests"),
     sandbox: options.sandbox ?? createProcessPool({ processes: 1 }),
+    ...(options.budgetMaxima === undefined ? {} : { budgetMaxima: options.budgetMaxima }),
     compile: compileWorkflow,
     fetch: options.between?.(stripe.fetch) ?? stripe.fetch,
     publicFetch: options.publicFetch ?? refusingFetch,
