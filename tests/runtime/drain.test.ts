@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import { afterEach, expect, test } from "vitest";
-import { isAlive, sandboxChildren } from "../engine/sandbox-children.ts";
-import { type ServerProcess, startServer, temporaryFolder } from "./server-process.ts";
+import { isAlive } from "../engine/sandbox-children.ts";
+import { type DemoStage, openDemoStage } from "./demo-stage.ts";
+import type { ServerProcess } from "./server-process.ts";
 import { startStripeStandIn } from "./stripe-stand-in.ts";
 
 const cleanUps: (() => Promise<unknown>)[] = [];
@@ -11,7 +12,16 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-const identity = { userIdentifier: "buyer@example.com" };
+async function openStage(...terms: Parameters<typeof openDemoStage>): Promise<DemoStage> {
+  const stage = await openDemoStage(...terms);
+  cleanUps.push(stage.close);
+  return stage;
+}
+
+/** A body, whatever it is: the assertions say what it must be. */
+async function read(response: Response) {
+  return JSON.parse(await response.text());
+}
 
 /** Waits for Stripe, and says what it heard. */
 const asking = `export default async ({ utils }) => {
@@ -24,36 +34,6 @@ const endless = `export default async ({ utils }) => {
   await utils.integrations.stripe.fetch("acct_demo", { method: "GET", path: "/v1/products" });
   for (;;) await new Promise((done) => setTimeout(done, 1000));
 };`;
-
-type Stage = { server: ServerProcess; children: number[]; redeem(): Promise<Response>; decide(): Promise<unknown> };
-
-/** A server with a demo whose offer is redeemed by a workflow of the test's. */
-async function openStage(workflow: string, budgets: object, env: Record<string, string> = {}): Promise<Stage> {
-  const { path, remove } = await temporaryFolder();
-  cleanUps.push(remove);
-  const server = await startServer(path, { STRIPE_SECRET_KEY: "sk_test_drain", ...env });
-  cleanUps.push(async () => server.child.exitCode ?? server.end("SIGKILL"));
-  const { adminToken, secretKey, surfaceSlug, environmentId } = await server.dev();
-  const send = (verb: string, where: string, key: string, body?: unknown) =>
-    fetch(server.url + where, {
-      method: verb,
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-  const config = `/api/v1/manage/environments/${environmentId}/config`;
-  const { config: document } = await read(send("GET", config, adminToken));
-  for (const method of document.redemptionMethods) method.workflow = workflow;
-  expect((await send("PUT", config, adminToken, { ...document, budgets })).status).toBe(200);
-  const decide = () => read(send("POST", "/api/v1/surface-decisions", secretKey, { surfaceSlug, identity }));
-  const { offers } = await decide();
-  const redeem = () => send("POST", "/api/v1/offer-redemptions", secretKey, { identity, offerToken: offers[0].token });
-  return { server, children: sandboxChildren(server.child.pid), redeem, decide };
-}
-
-/** A body, whatever it is: the assertions say what it must be. */
-async function read(response: Response | Promise<Response>) {
-  return JSON.parse(await (await response).text());
-}
 
 async function eventsOf({ dataDir }: ServerProcess) {
   const client = createClient({ url: pathToFileURL(join(dataDir, "scrip.db")).href });
@@ -165,27 +145,4 @@ test("a second SIGTERM ends the server at once, and no sandbox process stays", a
   expect(await ended).toBe(null);
   expect(await redeeming).toBe("closed");
   await expect.poll(() => children.filter(isAlive), { timeout: 5000 }).toEqual([]);
-});
-
-test("production has no /metrics without METRICS_TOKEN, and with it only for whoever has it", async () => {
-  const production = {
-    NODE_ENV: "production",
-    SCRIP_MASTER_KEY: "m".repeat(40),
-    SCRIP_ADMIN_TOKEN: "a".repeat(40),
-    PUBLIC_URL: "https://offers.example.com",
-  };
-  const { path, remove } = await temporaryFolder();
-  cleanUps.push(remove);
-  const token = "t".repeat(40);
-  for (const [env, expected] of [
-    [{}, [404, 404]],
-    [{ METRICS_TOKEN: token }, [401, 200]],
-  ] as const) {
-    const server = await startServer(path, { ...production, ...env });
-    cleanUps.push(async () => server.child.exitCode ?? server.end("SIGKILL"));
-    const open = await fetch(`${server.url}/metrics`);
-    const held = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
-    expect([open.status, held.status]).toEqual(expected);
-    await server.end("SIGTERM");
-  }
 });
