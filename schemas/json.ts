@@ -32,18 +32,15 @@ function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Level by level, without recursion. */
-function isJson(value: unknown): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > mostDepth) return false;
-    const next: unknown[] = [];
-    for (const item of level) {
-      if (typeof item === "object" && item !== null) for (const inner of Object.values(item)) next.push(inner);
-      else if (!isScalar(item)) return false;
-    }
-    level = next;
+/** It runs on the event loop, over values of strangers: no lists are made on the way. */
+function isJson(value: unknown, levels = mostDepth): boolean {
+  if (typeof value !== "object" || value === null) return isScalar(value);
+  if (levels === 0) return false;
+  if (Array.isArray(value)) {
+    for (const inner of value) if (!isJson(inner, levels - 1)) return false;
+    return true;
   }
+  for (const key of Object.keys(value)) if (!isJson(Reflect.get(value, key), levels - 1)) return false;
   return true;
 }
 

@@ -24,10 +24,13 @@ type Live = { cell: Cell; realm: Realm; cpuBase: bigint };
 type Start = Extract<Command, { do: "start" }>;
 
 const scriptsMax = 256;
-const drainMs = 100;
-/** Past this much memory the idle isolates that were used longest ago go, with the garbage in them. */
+const unheardMs = 100;
+/** Past this much memory the idle isolates that were used longest ago go, with the garbage in them. Asked once in so many runs. */
 const tidyBytes = 320 << 20;
+const tidyEvery = 16;
 const prefix = "(function(){";
+/** What the guest puts before the last records of a run. A guest that lies with it ends its own run only. */
+const lastMark = "!";
 
 const scripts = new Map<string, string>();
 const shelf: Cell[] = [];
@@ -38,6 +41,7 @@ let idleIsolates = 0;
 let unprepared: Cell | undefined;
 /** What all isolates hold together: it must not grow with the runs. */
 let handles = 0;
+let dropped = 0;
 
 serve();
 
@@ -122,14 +126,18 @@ function turn(run: string, live: Live, { sliceMs }: Turn, args: unknown[]): void
     const cpuMs = cpuSince(live);
     if (records.length > reportMaxChars) {
       report({ kind: "failed", run, cpuMs, why: "flood", message: `more than ${reportMaxChars} characters at once` });
-    } else report({ kind: "slice", run, cpuMs }, records);
+    } else if (records.startsWith(lastMark)) {
+      report({ kind: "slice", run, cpuMs, ended: true }, records.slice(lastMark.length));
+      drop(run, true);
+    } else report({ kind: "slice", run, cpuMs, ended: false }, records);
   } catch (error) {
     fail(run, isolate, isolate.isDisposed ? 0 : cpuSince(live), error, lastWords(live));
   }
 }
 
+/** Without a limit of its own: no code of an author runs in it, a limit costs a thread's wake-up, and the supervisor has one. */
 function drain(enter: ivm.Reference): string {
-  return String(enter.applySync(undefined, ["drain"], { timeout: drainMs }));
+  return String(enter.applySync(undefined, ["drain"]));
 }
 
 /** isolated-vm throws what an author's promise was rejected with and nobody caught; that ends no run, it is logged. */
@@ -139,7 +147,7 @@ function enterGuest(isolate: ivm.Isolate, enter: ivm.Reference, args: unknown[],
   } catch (error) {
     if (isolate.isDisposed || isTimeout(error)) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    enter.applySync(undefined, ["unheard", 0, 0, false, text], { timeout: drainMs });
+    enter.applySync(undefined, ["unheard", 0, 0, false, text], { timeout: unheardMs });
   }
 }
 
@@ -148,7 +156,8 @@ function lastWords({ cell, realm }: Live): string {
   if (cell.isolate.isDisposed) return "[]";
   try {
     const records = drain(realm.enter);
-    return records.length > reportMaxChars ? "[]" : records;
+    if (records.length > reportMaxChars) return "[]";
+    return records.startsWith(lastMark) ? records.slice(lastMark.length) : records;
   } catch {
     return "[]";
   }
@@ -169,7 +178,7 @@ function isTimeout(error: unknown): boolean {
 function reportSyntaxError(run: string, { name, message }: Error): void {
   const place = /\[(workflow\.js:\d+:\d+)\]/.exec(message)?.[1] ?? "workflow.js";
   const stack = `${name}: ${message}\n    at ${place}`;
-  report({ kind: "slice", run, cpuMs: 0 }, JSON.stringify([{ k: "threw", name, message, stack }]));
+  report({ kind: "slice", run, cpuMs: 0, ended: false }, JSON.stringify([{ k: "threw", name, message, stack }]));
 }
 
 function drop(run: string, reuse: boolean): void {
@@ -185,7 +194,10 @@ function drop(run: string, reuse: boolean): void {
   shelf.push(cell);
   unprepared = cell;
   if (shelf.length > idleIsolates) retire(shelf.shift());
-  if (process.memoryUsage.rss() > tidyBytes) for (const idle of shelf.splice(0, shelf.length >> 1)) retire(idle);
+  dropped += 1;
+  if (dropped % tidyEvery === 0 && process.memoryUsage.rss() > tidyBytes) {
+    for (const idle of shelf.splice(0, shelf.length >> 1)) retire(idle);
+  }
 }
 
 /** The most recently used idle isolate of this tenant and code, or a new one. An isolate serves one run at a time. */
@@ -233,7 +245,7 @@ function prepare(cell: Cell): void {
 function createRealm(cell: Cell): Realm {
   const context = cell.isolate.createContextSync();
   hold(cell, 1);
-  const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true, timeout: 1000 });
+  const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true });
   hold(cell, 1);
   return { context, enter };
 }

@@ -205,10 +205,16 @@ function refusal(name: string, message: string): HostAnswer {
 /** Tells one call from another, in little memory. */
 function signature({ name, args }: Call): string {
   const text = isDeeper(args, depthMax) ? "deep" : JSON.stringify(args);
-  return `${name} ${hash("sha256", text)}`;
+  return `${name} ${text.length > 256 ? hash("sha256", text) : text}`;
 }
 
 function isDeeper(value: Json, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+  if (levels === 0) return true;
+  if (Array.isArray(value)) {
+    for (const inner of value) if (isDeeper(inner, levels - 1)) return true;
+    return false;
+  }
+  for (const key of Object.keys(value)) if (isDeeper(value[key] ?? null, levels - 1)) return true;
+  return false;
 }

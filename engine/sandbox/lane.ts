@@ -12,15 +12,25 @@ import {
 import type { Report } from "./protocol.ts";
 import { residentBytes } from "./resident-memory.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
+import type { Shares } from "./shares.ts";
+
+type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
 
 /** One sandbox process, the runs that live in it, and the one whose slice is under way. */
 export type Lane = {
+  /** The lane's number among those of the pool; a process that takes another's place gets its number. */
+  slot: number;
+  readonly shares: Shares;
+  readonly events: LaneEvents;
   readonly process: SandboxProcess;
   readonly runs: Set<PoolRun>;
   /** Runs with a backlog, in order. */
   queue: PoolRun[];
   current: PoolRun | undefined;
-  watchdog: NodeJS.Timeout | undefined;
+  /** When the slice under way should have come back by, on the clock of `performance.now()`. */
+  dueMs: number;
+  /** Until when the lane counts as one for tenants that hold processes for long. */
+  heavyUntilMs: number;
   state: "starting" | "ready" | "ended";
   wasReady: boolean;
   /** Keys of the isolates that are likely idle in the process, and code that it has been sent. */
@@ -40,18 +50,23 @@ export type Counts = { idle: number; live: number; handles: number };
 export type LaneEvents = {
   onReady(lane: Lane): void;
   /** A run has left the lane, ended. */
-  onVacancy(lane: Lane): void;
+  onVacancy(lane: Lane, run: PoolRun): void;
   /** The process is no more; `lane.runs` and `lane.current` are as they were. */
   onEnd(lane: Lane, end: ProcessEnd): void;
 };
 
-const watchdogSlackMs = 150;
+const overdueSlackMs = 150;
+/** Light runs keep away from a lane for so long after a heavy one was in it: the next one is likely to come soon. */
+const heavyRestMs = 1000;
 const warmMax = 256;
 const swellSlackBytes = 64 << 20;
 
-/** Starts a process and the lane around it. */
-export function openLane(terms: ProcessTerms, events: LaneEvents): Lane {
+/** Starts a process and the lane around it. `shares` decides whose slice is next, and is told what each one took. */
+export function openLane(terms: ProcessTerms, slot: number, shares: Shares, events: LaneEvents): Lane {
   const lane: Lane = {
+    slot,
+    shares,
+    events,
     process: startProcess(terms, {
       onReady: () => {
         lane.state = "ready";
@@ -59,10 +74,9 @@ export function openLane(terms: ProcessTerms, events: LaneEvents): Lane {
         events.onReady(lane);
         pump(lane);
       },
-      onReport: (report, body) => hear(lane, events, report, body),
+      onReport: (report, body) => hear(lane, report, body),
       onEnd: (end) => {
         lane.state = "ended";
-        clearTimeout(lane.watchdog);
         lane.counting?.resolve();
         events.onEnd(lane, end);
       },
@@ -70,7 +84,8 @@ export function openLane(terms: ProcessTerms, events: LaneEvents): Lane {
     runs: new Set(),
     queue: [],
     current: undefined,
-    watchdog: undefined,
+    dueMs: 0,
+    heavyUntilMs: 0,
     state: "starting",
     wasReady: false,
     warm: new Set(),
@@ -93,11 +108,11 @@ export function count(lane: Lane): Promise<void> {
 }
 
 /** Gives a run a home in this lane. */
-export function board(lane: Lane, events: LaneEvents, run: PoolRun): void {
+export function board(lane: Lane, run: PoolRun): void {
   lane.runs.add(run);
   run.wake = () => {
     if (!lane.runs.has(run)) return;
-    if (run.outcome) leave(lane, events, run);
+    if (run.outcome) leave(lane, run);
     else enqueue(lane, run);
   };
   enqueue(lane, run);
@@ -111,13 +126,28 @@ function enqueue(lane: Lane, run: PoolRun): void {
 /** Starts the next slice if none is under way: one at a time, so that a kill blames the right run. */
 function pump(lane: Lane): void {
   while (lane.state === "ready" && !lane.current) {
-    const run = lane.queue.shift();
+    const run = takeNext(lane);
     if (!run) return;
     const slice = run.backlog[0];
     if (!slice || run.outcome) continue;
     if (wallLeftMs(run) <= 0) endRun(run, overBudget(run));
     else enter(lane, run, slice);
   }
+}
+
+/** The run whose tenant has used least lately; of one tenant's, the one that has waited longest. */
+function takeNext({ queue, shares }: Lane): PoolRun | undefined {
+  if (queue.length < 2) return queue.shift();
+  const nowMs = performance.now();
+  let at = 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (const [index, { job }] of queue.entries()) {
+    const usedMs = shares.usedMs(job.tenant, nowMs);
+    if (usedMs >= least) continue;
+    at = index;
+    least = usedMs;
+  }
+  return queue.splice(at, 1)[0];
 }
 
 function enter(lane: Lane, run: PoolRun, slice: Slice): void {
@@ -127,19 +157,13 @@ function enter(lane: Lane, run: PoolRun, slice: Slice): void {
   const { command, body, sliceMs } = nextCommand(run, slice, !lane.known.has(codeHash));
   lane.known.add(codeHash);
   lane.warm.delete(run.key);
+  const nowMs = performance.now();
+  lane.dueMs = nowMs + 2 * sliceMs + overdueSlackMs;
+  if (lane.shares.isHeavy(run.job.tenant)) lane.heavyUntilMs = nowMs + sliceMs + heavyRestMs;
   lane.process.send(command, body);
-  lane.watchdog = setTimeout(() => suspect(lane, run, slice), 2 * sliceMs + watchdogSlackMs);
 }
 
-/** The report may be waiting to be read while this process was busy: look once more after the next reads. */
-function suspect(lane: Lane, run: PoolRun, slice: Slice): void {
-  setImmediate(() => {
-    if (lane.current !== run || run.inFlight !== slice) return;
-    lane.process.kill({ reason: "overdue", message: "the sandbox process did not come back from the run" });
-  });
-}
-
-function hear(lane: Lane, events: LaneEvents, report: Exclude<Report, { kind: "ready" }>, body: string): void {
+function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: string): void {
   if (report.kind === "counts" && lane.counting) {
     const { idle, live, handles } = report;
     lane.counts = { idle, live, handles };
@@ -148,7 +172,6 @@ function hear(lane: Lane, events: LaneEvents, report: Exclude<Report, { kind: "r
     return;
   }
   const run = lane.current;
-  clearTimeout(lane.watchdog);
   if (!run || report.kind === "counts" || report.run !== run.job.runId) {
     lane.process.kill({ reason: "lied", message: "the sandbox process broke the protocol" });
     return;
@@ -158,30 +181,57 @@ function hear(lane: Lane, events: LaneEvents, report: Exclude<Report, { kind: "r
     lane.known.delete(run.job.module.codeHash);
     if (run.inFlight) run.backlog.unshift(run.inFlight);
     run.inFlight = undefined;
-  } else hearSlice(run, report, body);
-  if (run.outcome) leave(lane, events, run);
+  } else hearAll(lane, run, report, body);
+  if (run.outcome) leave(lane, run);
   else if (run.backlog.length > 0) lane.queue.push(run);
   pump(lane);
 }
 
-function leave(lane: Lane, events: LaneEvents, run: PoolRun): void {
+function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): void {
+  lane.shares.charge(run.job.tenant, Math.max(0, report.cpuMs - run.cpuMs));
+  hearSlice(run, report, body);
+  if (report.kind === "failed" || !report.ended) return;
+  run.forgotten = true;
+  if (!run.outcome)
+    endRun(run, { kind: "host-failure", reason: "protocol", message: "the sandbox process broke the protocol" });
+}
+
+function leave(lane: Lane, run: PoolRun): void {
   if (lane.current === run || !lane.runs.delete(run)) return;
-  if (run.history.length > 0 && lane.state === "ready") {
+  if (run.forgotten) keepWarm(lane, run.key);
+  else if (run.history.length > 0 && lane.state === "ready") {
     const kind = run.outcome?.kind;
     const reuse = run.mode === "run" && (kind === "returned" || kind === "threw" || kind === "refused");
     lane.process.send({ do: "drop", run: run.job.runId, reuse }, "");
-    if (reuse) lane.warm.add(run.key);
-    const [oldest] = lane.warm;
-    if (lane.warm.size > warmMax && oldest !== undefined) lane.warm.delete(oldest);
+    if (reuse) keepWarm(lane, run.key);
   }
-  events.onVacancy(lane);
+  lane.events.onVacancy(lane, run);
+}
+
+function keepWarm({ warm }: Lane, key: string): void {
+  warm.add(key);
+  const [oldest] = warm;
+  if (warm.size > warmMax && oldest !== undefined) warm.delete(oldest);
+}
+
+/** Looks after a process: ends one that does not come back from a slice, or takes too much memory. */
+export function watch(lane: Lane, capBytes: number): void {
+  const slice = lane.current?.inFlight;
+  // the report may be waiting to be read while this process was busy: look once more after the next reads
+  if (slice && performance.now() > lane.dueMs) setImmediate(() => suspect(lane, slice));
+  weigh(lane, capBytes);
+}
+
+function suspect(lane: Lane, slice: Slice): void {
+  if (lane.current?.inFlight !== slice) return;
+  lane.process.kill({ reason: "overdue", message: "the sandbox process did not come back from the run" });
 }
 
 /**
  * Ends a process in which one slice, seen at two weighings, has taken far more memory than its run may use. A process past
  * `capBytes` without that is ended too, but no run is to blame.
  */
-export function weigh(lane: Lane, capBytes: number): void {
+function weigh(lane: Lane, capBytes: number): void {
   const pid = lane.process.pid();
   const bytes = pid === undefined ? undefined : residentBytes(pid);
   if (bytes === undefined || lane.state !== "ready") return;
@@ -202,6 +252,7 @@ export function judge(lane: Lane, run: PoolRun, end: ProcessEnd): "blamed" | "ag
   const inside = lane.current === run && run.inFlight !== undefined;
   const guilty = inside && end.reason !== "killed" && end.reason !== "closed";
   if (guilty) {
+    lane.shares.charge(run.job.tenant, run.job.budgets.cpuMs);
     // a process that did not come back told no CPU time either; it was busy all the while
     if (end.reason === "overdue") run.cpuMs = Math.max(run.cpuMs, run.job.budgets.cpuMs);
     if (end.reason === "overdue") endRun(run, overBudget(run));

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import type { GuestError, HostCallHandler, LogLine, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
+import { drawChances } from "./chances.ts";
 import type { Command } from "./protocol.ts";
 
 /** One entry into the guest. Kept with its clock, so that a run whose process died can be led the same way again. */
@@ -39,6 +39,8 @@ export type PoolRun = {
   deaths: number;
   deathsInside: number;
   outcome: SandboxOutcome | undefined;
+  /** Whether the process has let go of the run of itself. */
+  forgotten: boolean;
   /** Called when there is something in the backlog, and when the run has ended. */
   wake: () => void;
   finish: (run: SandboxRun) => void;
@@ -48,7 +50,6 @@ type Beginning = Pick<PoolRun, "job" | "host" | "mode" | "finish">;
 
 /** A run with its first slice in the backlog. The wall clock runs from here. */
 export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
-  const seed = randomBytes(16);
   return {
     job,
     host,
@@ -56,8 +57,7 @@ export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
     finish,
     key: `${job.tenant}:${job.module.codeHash}:${memoryMib(job)}`,
     input: JSON.stringify(job.input),
-    seed: [0, 4, 8, 12].map((at) => seed.readInt32LE(at)),
-    randomKey: randomBytes(32).toString("hex"),
+    ...drawChances(),
     startedAt: performance.now(),
     backlog: [{ do: "start" }],
     inFlight: undefined,
@@ -73,6 +73,7 @@ export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
     deaths: 0,
     deathsInside: 0,
     outcome: undefined,
+    forgotten: false,
     wake: () => {},
   };
 }

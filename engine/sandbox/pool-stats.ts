@@ -17,7 +17,6 @@ export type Counted = {
   lanes: readonly Lane[];
   spare: Lane | undefined;
   runs: ReadonlySet<PoolRun>;
-  waiting: readonly PoolRun[];
   tally: Tally;
   breaker: { rests(): Rest[] };
 };
@@ -59,7 +58,7 @@ export async function statsOf(pool: Counted): Promise<SandboxStats> {
   await Promise.race([asked, enough]);
   clearTimeout(timer);
   const lanes = [...pool.lanes, ...(pool.spare ? [pool.spare] : [])];
-  const waiting = pool.waiting.filter(({ outcome }) => outcome === undefined).length;
+  const seated = lanes.reduce((sum, { runs }) => sum + [...runs].filter(({ outcome }) => !outcome).length, 0);
   const { processesEnded, runsReplayed, runsEnded, hostFailures, restsBegun } = pool.tally;
   return {
     processes: lanes.map((lane) => ({
@@ -72,8 +71,8 @@ export async function statsOf(pool: Counted): Promise<SandboxStats> {
       residentBytes: weightOf(lane),
     })),
     processesEnded: { ...processesEnded },
-    runsUnderWay: pool.runs.size - waiting,
-    runsWaiting: waiting,
+    runsUnderWay: seated,
+    runsWaiting: pool.runs.size - seated,
     runsReplayed,
     runsEnded: { ...runsEnded },
     hostFailures: { ...hostFailures },

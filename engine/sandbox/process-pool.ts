@@ -1,11 +1,14 @@
+// Past 250 lines: the pool is one machine of places, processes and runs; what can stand alone stands beside it.
 import { availableParallelism } from "node:os";
 import type { HostCallHandler, Rest, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { type Breaker, type BreakerTerms, createBreaker } from "./breaker.ts";
 import { childProgram } from "./child-program.ts";
-import { board, judge, type Lane, type LaneEvents, openLane, weigh } from "./lane.ts";
+import { board, judge, type Lane, type LaneEvents, openLane, watch } from "./lane.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
 import { createTally, statsOf, type Tally, tallyRun } from "./pool-stats.ts";
 import type { ProcessEnd } from "./sandbox-process.ts";
+import { createShares, type Shares } from "./shares.ts";
+import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
 
 /** How large a pool may be. Every option has a default. */
 export type ProcessPoolOptions = {
@@ -31,12 +34,15 @@ type Pool = {
   readonly options: Required<ProcessPoolOptions>;
   readonly breaker: Breaker;
   readonly tally: Tally;
+  readonly shares: Shares;
+  readonly room: WaitingRoom;
   readonly events: LaneEvents;
   lanes: Lane[];
   spare: Lane | undefined;
-  waiting: PoolRun[];
   runs: Set<PoolRun>;
-  scale: NodeJS.Timeout | undefined;
+  /** How many runs of each tenant have a place. */
+  seated: Map<string, number>;
+  watching: NodeJS.Timeout | undefined;
   failedStarts: number;
   trouble: string;
   closed: boolean;
@@ -53,7 +59,10 @@ const defaults: Required<ProcessPoolOptions> = {
   onRest: () => {},
 };
 
-const weighEveryMs = 20;
+const spareSlot = -1;
+const watchEveryMs = 20;
+/** A tenant may hold so many times as many places as are left beside one, in the processes and in the waiting room. */
+const shareOfFree = 3;
 const restartMs = { first: 100, longest: 5000 };
 const busy: SandboxOutcome = { kind: "host-failure", reason: "busy", message: "the sandbox is busy" };
 
@@ -70,18 +79,23 @@ export function createProcessPool(options: ProcessPoolOptions = {}): Sandbox {
       merged.onRest(rest);
     }),
     tally: createTally(),
+    shares: createShares(),
+    room: createWaitingRoom(),
     events: {
       onReady: () => {
         pool.failedStarts = 0;
       },
-      onVacancy: () => seat(pool),
+      onVacancy: (_lane, made) => {
+        rise(pool, made);
+        seat(pool);
+      },
       onEnd: (lane, end) => replace(pool, lane, end),
     },
     lanes: [],
     spare: undefined,
-    waiting: [],
     runs: new Set(),
-    scale: undefined,
+    seated: new Map(),
+    watching: undefined,
     failedStarts: 0,
     trouble: "",
     closed: false,
@@ -123,7 +137,7 @@ function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "
       job.signal?.removeEventListener("abort", cancel);
       pool.runs.delete(made);
       tallyRun(pool.tally, done.outcome);
-      if (pool.runs.size === 0) stopWeighing(pool);
+      if (pool.runs.size === 0) stopWatching(pool);
       resolve(done);
     },
   });
@@ -134,9 +148,12 @@ function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "
   }
   job.signal?.addEventListener("abort", cancel, { once: true });
   pool.runs.add(made);
-  pool.waiting.push(made);
-  startWeighing(pool);
+  startWatching(pool);
+  const roomLeft = pool.options.waitingRuns - pool.room.size();
+  const mayWait = mayTake(pool.room.of(job.tenant), roomLeft);
+  pool.room.add(made);
   seat(pool);
+  if (!mayWait && pool.room.remove(made)) endRun(made, busy);
   return promise;
 }
 
@@ -147,15 +164,19 @@ function refuse(pool: Pool, job: SandboxJob): SandboxOutcome | undefined {
     const message = "the workflow is resting: its runs have ended too many sandbox processes";
     return { kind: "host-failure", reason: "resting", message, retryAfterMs };
   }
-  const full = !pool.lanes.some((lane) => isFree(pool, lane)) && pool.waiting.length >= pool.options.waitingRuns;
-  return full ? busy : undefined;
+  return undefined;
+}
+
+/** Whether a tenant that has `taken` places may have one of those `left`: a crowd of one leaves some to others. */
+function mayTake(taken: number, left: number): boolean {
+  return left > 0 && (taken === 0 || taken < shareOfFree * (left - 1));
 }
 
 /** A run that is in the guest ends by its slice's own limit, or by the watchdog. */
 function onWall(pool: Pool, made: PoolRun): void {
   if (made.inFlight) return;
   const began = made.history.length > 0 || made.deaths > 0;
-  pool.waiting = pool.waiting.filter((waiting) => waiting !== made);
+  pool.room.remove(made);
   if (began) endRun(made, overBudget(made));
   else if (pool.failedStarts === 0) endRun(made, busy);
   else {
@@ -164,24 +185,60 @@ function onWall(pool: Pool, made: PoolRun): void {
   }
 }
 
-/** Gives waiting runs their places. */
+/** Gives waiting runs their places, those first whose tenants have the fewest. */
 function seat(pool: Pool): void {
-  while (pool.waiting.length > 0) {
-    const [next] = pool.waiting;
-    const lane = next && bestLane(pool, next);
-    if (!lane) return;
-    pool.waiting.shift();
-    if (!next.outcome) board(lane, pool.events, next);
+  while (pool.room.size() > 0) {
+    const left = placesLeft(pool);
+    const next = pool.room.next((tenant) => {
+      const seated = pool.seated.get(tenant) ?? 0;
+      return mayTake(seated, left) && hasLane(pool, tenant) ? seated : undefined;
+    });
+    if (!next) return;
+    const lane = bestLane(pool, next);
+    if (next.outcome || !lane) continue;
+    pool.seated.set(next.job.tenant, (pool.seated.get(next.job.tenant) ?? 0) + 1);
+    board(lane, next);
   }
 }
 
-function bestLane(pool: Pool, next: PoolRun): Lane | undefined {
-  const cost = (lane: Lane) =>
-    (lane.state === "ready" ? 0 : 1000) +
-    10 * (lane.queue.length + (lane.current ? 1 : 0)) +
-    lane.runs.size -
-    (lane.warm.has(next.key) ? 5 : 0);
-  return pool.lanes.filter((lane) => isFree(pool, lane)).sort((a, b) => cost(a) - cost(b))[0];
+function rise({ seated }: Pool, { job }: PoolRun): void {
+  const left = (seated.get(job.tenant) ?? 0) - 1;
+  if (left > 0) seated.set(job.tenant, left);
+  else seated.delete(job.tenant);
+}
+
+function placesLeft({ lanes, options }: Pool): number {
+  return lanes.reduce((left, lane) => left + (lane.state === "ended" ? 0 : options.runsPerProcess - lane.runs.size), 0);
+}
+
+function hasLane(pool: Pool, tenant: string): boolean {
+  return pool.lanes.some((lane) => isOpenTo(pool, lane, tenant));
+}
+
+/** Tenants that hold processes for long share the first half of them, so that the others have some without. */
+function isOpenTo(pool: Pool, lane: Lane, tenant: string): boolean {
+  if (!isFree(pool, lane)) return false;
+  return lane.slot < Math.max(1, pool.options.processes >> 1) || !pool.shares.isHeavy(tenant);
+}
+
+function bestLane(pool: Pool, { job, key }: PoolRun): Lane | undefined {
+  const nowMs = performance.now();
+  const isHeavy = pool.shares.isHeavy(job.tenant);
+  let best: Lane | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const lane of pool.lanes) {
+    if (!isOpenTo(pool, lane, job.tenant)) continue;
+    const cost =
+      (!isHeavy && lane.heavyUntilMs > nowMs ? 2000 : 0) +
+      (lane.state === "ready" ? 0 : 1000) +
+      10 * (lane.queue.length + (lane.current ? 1 : 0)) +
+      lane.runs.size -
+      (lane.warm.has(key) ? 5 : 0);
+    if (cost >= least) continue;
+    best = lane;
+    least = cost;
+  }
+  return best;
 }
 
 function isFree(pool: Pool, lane: Lane): boolean {
@@ -191,8 +248,11 @@ function isFree(pool: Pool, lane: Lane): boolean {
 /** Opens lanes until there are enough, the warm spare first in line, and one spare more. */
 function refill(pool: Pool): void {
   if (pool.closed) return;
-  while (pool.lanes.length < pool.options.processes) {
-    pool.lanes.push(pool.spare ?? newLane(pool));
+  for (let slot = 0; slot < pool.options.processes; slot += 1) {
+    if (pool.lanes.some((lane) => lane.slot === slot)) continue;
+    const lane = pool.spare ?? newLane(pool);
+    lane.slot = slot;
+    pool.lanes.push(lane);
     pool.spare = undefined;
   }
   pool.spare ??= newLane(pool);
@@ -201,7 +261,7 @@ function refill(pool: Pool): void {
 
 function newLane(pool: Pool): Lane {
   const { writableKib, idleIsolates } = pool.options;
-  return openLane({ program: childProgram(), writableKib, idleIsolates }, pool.events);
+  return openLane({ program: childProgram(), writableKib, idleIsolates }, spareSlot, pool.shares, pool.events);
 }
 
 /** Blames who is to blame, moves the innocent runs, and has the spare take the place of the process. */
@@ -212,13 +272,14 @@ function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
   if (pool.closed) return;
   const again: PoolRun[] = [];
   for (const made of [...lane.runs]) {
+    rise(pool, made);
     const verdict = judge(lane, made, end);
     if (verdict === "blamed") pool.breaker.blame(made.job.tenant);
     if (verdict === "again") again.push(made);
   }
   lane.runs.clear();
   pool.tally.runsReplayed += again.filter(({ echoes }) => echoes > 0).length;
-  pool.waiting.unshift(...again);
+  for (const made of again.reverse()) pool.room.addFirst(made);
   if (!lane.wasReady && end.reason !== "closed") {
     pool.failedStarts += 1;
     pool.trouble = end.message;
@@ -228,15 +289,15 @@ function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
   else setTimeout(() => refill(pool), delayMs).unref();
 }
 
-function startWeighing(pool: Pool): void {
-  pool.scale ??= setInterval(() => {
-    for (const lane of pool.lanes) if (lane.runs.size > 0) weigh(lane, pool.options.residentBytes);
-  }, weighEveryMs);
+function startWatching(pool: Pool): void {
+  pool.watching ??= setInterval(() => {
+    for (const lane of pool.lanes) if (lane.runs.size > 0) watch(lane, pool.options.residentBytes);
+  }, watchEveryMs);
 }
 
-function stopWeighing(pool: Pool): void {
-  clearInterval(pool.scale);
-  pool.scale = undefined;
+function stopWatching(pool: Pool): void {
+  clearInterval(pool.watching);
+  pool.watching = undefined;
 }
 
 async function close(pool: Pool): Promise<void> {
@@ -245,5 +306,5 @@ async function close(pool: Pool): Promise<void> {
   const lanes = pool.spare ? [...pool.lanes, pool.spare] : pool.lanes;
   for (const lane of lanes) lane.process.kill({ reason: "closed", message: "the sandbox was closed" });
   await Promise.all(lanes.map((lane) => lane.process.ended));
-  stopWeighing(pool);
+  stopWatching(pool);
 }

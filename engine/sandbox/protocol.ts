@@ -40,7 +40,13 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_00
 export const Report = v.variant("kind", [
   v.object({ kind: v.literal("ready") }),
   v.object({ kind: v.literal("need-script"), run: v.string() }),
-  v.object({ kind: v.literal("slice"), run: v.string(), cpuMs: v.pipe(v.number(), v.minValue(0)) }),
+  /** `ended`: the guest has told how the run ended, and the process has forgotten it: no `drop` is needed. */
+  v.object({
+    kind: v.literal("slice"),
+    run: v.string(),
+    cpuMs: v.pipe(v.number(), v.minValue(0)),
+    ended: v.boolean(),
+  }),
   v.object({
     kind: v.literal("failed"),
     run: v.string(),

@@ -57,9 +57,19 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
     },
     (error: unknown) => finish({ reason: "crashed", message: `the sandbox cannot be built: ${String(error)}` }),
   );
+  let outgoing: Buffer[] = [];
+  const flush = () => {
+    const [first, ...more] = outgoing;
+    outgoing = [];
+    if (first) state.child?.stdin.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
+  };
   return {
     pid: () => state.child?.process.pid,
-    send: (command, body) => void state.child?.stdin.write(encodeFrame(JSON.stringify(command), body)),
+    send: (command, body) => {
+      // a run is dropped and the next one begun in the same turn: a write wakes the process, one is enough
+      if (outgoing.length === 0) queueMicrotask(flush);
+      outgoing.push(encodeFrame(JSON.stringify(command), body));
+    },
     kill,
     ended,
   };

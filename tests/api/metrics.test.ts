@@ -29,7 +29,7 @@ beforeAll(async () => {
       offers: slugs.map((slug) => ({ slug, name: slug, method: slug })),
       experiences: slugs.map((slug) => ({ slug, type: "html", html: "", offers: [slug] })),
       surfaces: slugs.map((slug) => ({ slug, components: [{ slug: "c", slots: [{ key: "s", experience: slug }] }] })),
-      budgets: { cpuMs: 20, wallMs: 5000 },
+      budgets: { cpuMs: 200, wallMs: 8000 },
     }),
   });
   metrics = createMetrics(world.engine, () => underWay);

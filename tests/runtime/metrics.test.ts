@@ -11,7 +11,7 @@ afterEach(async () => {
 const stuck = "export default () => Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);";
 
 test("a method that begins to rest is told in the log, once, and in the metrics", async () => {
-  const { server, decide, redeem, close } = await openDemoStage(stuck, { cpuMs: 20 });
+  const { server, decide, redeem, close } = await openDemoStage(stuck, { cpuMs: 100 });
   cleanUps.push(close);
   const statuses: number[] = [];
   for (let i = 0; i < 7; i += 1) {

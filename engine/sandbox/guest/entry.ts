@@ -6,7 +6,7 @@ import { installLazily } from "./globals.ts";
 import { callHost, settleCall } from "./host-calls.ts";
 import { deepFreeze, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
-import { drain, emit, kept, quote } from "./outbox.ts";
+import { drain, emitLast, kept, quote } from "./outbox.ts";
 import { loadPart } from "./parts.ts";
 import { fireTimer, installTimers } from "./timers.ts";
 
@@ -69,7 +69,7 @@ async function run(mode: StartTerms["mode"], input: string, resultBytes: number,
     evaluate();
     const workflow: unknown = Reflect.get(globalThis, "__workflow");
     if (mode === "inspect") {
-      emit(`{"k":"returned","value":"${typeof workflow}"}`);
+      emitLast(`{"k":"returned","value":"${typeof workflow}"}`);
       return;
     }
     if (typeof workflow !== "function") throw new TypeError("the default export of a workflow must be a function");
@@ -85,10 +85,10 @@ function emitResult(value: unknown, resultBytes: number): void {
   try {
     const text = jsonText(value);
     if (text.length > resultBytes) throw new RangeError(`it is longer than ${resultBytes} bytes`);
-    emit(`{"k":"returned","value":${text}}`);
+    emitLast(`{"k":"returned","value":${text}}`);
   } catch (error) {
     const reason = quote(`the result is not JSON that may leave: ${partOf(error, "message", 1024)}`);
-    emit(`{"k":"refused","message":${reason}}`);
+    emitLast(`{"k":"refused","message":${reason}}`);
   }
 }
 
@@ -102,7 +102,7 @@ function emitThrown(error: unknown): void {
   const name = quote(partOf(error, "name", 256));
   const message = quote(partOf(error, "message", 4096));
   const stack = quote(partOf(error, "stack", 8192));
-  emit(`{"k":"threw","name":${name},"message":${message},"stack":${stack}}`);
+  emitLast(`{"k":"threw","name":${name},"message":${message},"stack":${stack}}`);
 }
 
 /** Reads one part of whatever was thrown; it may be no Error at all, or one whose getters throw. */

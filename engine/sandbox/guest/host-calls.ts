@@ -1,11 +1,13 @@
 import { jsonText } from "./json-only.ts";
-import { emit, kept, quote, waitingChars } from "./outbox.ts";
+import { emit, emitCall, kept, quote, waitingCalls, waitingChars } from "./outbox.ts";
 
 type Waiting = { resolve: (value: unknown) => void; reject: (error: unknown) => void };
 
-/** Longest arguments of one call, in characters of JSON. */
-const argsMaxChars = 1 << 20;
-const waitingMaxChars = 3 << 20;
+/** Longest arguments of one call, in characters of JSON, and of all that leave in one slice. The engine parses them in one go. */
+const argsMaxChars = 256 << 10;
+const waitingMaxChars = 512 << 10;
+/** Calls that may leave in one slice: more than any budget allows. */
+const waitingMaxCalls = 400;
 
 const waiting: Record<number, Waiting | undefined> = Object.create(null);
 let nextSeq = 0;
@@ -17,10 +19,11 @@ export function callHost(name: string, args: unknown): Promise<unknown> {
     if (text.length > argsMaxChars || waitingChars() + text.length > waitingMaxChars) {
       throw new RangeError(`${name} was called with more than ${argsMaxChars} characters`);
     }
+    if (waitingCalls() >= waitingMaxCalls) throw new RangeError(`${name} was called too often at once`);
     const seq = nextSeq;
     nextSeq += 1;
     waiting[seq] = { resolve, reject };
-    emit(`{"k":"call","seq":${seq},"name":${quote(name)},"args":${text}}`);
+    emitCall(`{"k":"call","seq":${seq},"name":${quote(name)},"args":${text}}`);
   });
 }
 

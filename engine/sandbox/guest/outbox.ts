@@ -16,10 +16,24 @@ export const kept = {
 };
 
 let records = "";
+let calls = 0;
+let ended = false;
 
 /** Adds one record (JSON text) to what leaves the guest after this slice. */
 export function emit(record: string): void {
   records += records === "" ? record : `,${record}`;
+}
+
+/** Adds the record of a host call. */
+export function emitCall(record: string): void {
+  emit(record);
+  calls += 1;
+}
+
+/** Adds the record that tells how the run ended. The process may forget the run once it has taken it. */
+export function emitLast(record: string): void {
+  emit(record);
+  ended = true;
 }
 
 /** Characters waiting to leave. */
@@ -27,10 +41,16 @@ export function waitingChars(): number {
   return records.length;
 }
 
-/** Takes everything said since the last time, as one JSON array. */
+/** Host calls waiting to leave. */
+export function waitingCalls(): number {
+  return calls;
+}
+
+/** Takes everything said since the last time, as one JSON array; `!` stands before the last one of a run. */
 export function drain(): string {
-  const text = `[${records}]`;
+  const text = ended ? `![${records}]` : `[${records}]`;
   records = "";
+  calls = 0;
   return text;
 }
 

@@ -1,0 +1,55 @@
+import { startContestant } from "../contestant.ts";
+import { slope } from "../figures.ts";
+import { Held, Series } from "../messages.ts";
+import { type Part, progress, type Scale } from "../report.ts";
+
+type Sample = Held & { runs: number };
+
+const methods = 200;
+const chunk = 1000;
+
+/** Memory and handles over many runs of 200 methods by turns, looked at every 1,000 runs. */
+export async function measureLeak({ leakRuns }: Scale): Promise<Part> {
+  const contestant = await startContestant("scrip");
+  await contestant.ask(Series, { do: "warm", runs: 100, gapMs: 1 });
+  const samples: Sample[] = [];
+  const beganMs = performance.now();
+  for (let runs = 0; runs <= leakRuns; runs += chunk) {
+    const held = await contestant.ask(Held, { do: "turns", runs: runs === 0 ? 0 : chunk, methods, abreast: 4 });
+    samples.push({ ...held, runs });
+    if (runs % (10 * chunk) === 0) {
+      const [engine, sandbox] = [held.engineKib, held.sandboxKib].map((kib) => Math.round(kib / 1024));
+      progress(`leak ${runs}/${leakRuns}: engine ${engine} MiB, sandbox processes ${sandbox} MiB`);
+    }
+  }
+  const seconds = (performance.now() - beganMs) / 1000;
+  await contestant.end();
+  return report(samples, seconds);
+}
+
+function report(samples: Sample[], seconds: number): Part {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (!first || !last) throw new Error("no runs were made");
+  const settledRuns = Math.min(10_000, last.runs / 5);
+  const settled = samples.filter(({ runs }) => runs >= settledRuns);
+  const row = (name: string, of: (sample: Sample) => number) => {
+    const kibPerThousand = slope(settled.map((sample) => ({ x: sample.runs / 1000, y: of(sample) })));
+    const grown = of(last) - (settled[0] ? of(settled[0]) : Number.NaN);
+    return { name, figures: [of(first) / 1024, of(last) / 1024, grown / 1024, kibPerThousand] };
+  };
+  const replaced = new Set(samples.flatMap(({ sandboxes }) => sandboxes)).size - first.sandboxes.length;
+  return {
+    title: `${last.runs} runs of ${methods} methods by turns`,
+    columns: ["MiB at first", "MiB at last", `MiB grown after ${settledRuns} runs`, "slope KiB per 1,000 runs"],
+    rows: [
+      row("engine's process", ({ engineKib }) => engineKib),
+      row(`sandbox processes (${first.sandboxes.length})`, ({ sandboxKib }) => sandboxKib),
+    ],
+    notes: [
+      `${Math.round(last.runs / seconds)} runs a second, four abreast. Resources that keep the engine's process awake: `.concat(
+        `${first.resources} before, ${last.resources} after. Sandbox processes replaced on the way: ${replaced}.`,
+      ),
+    ],
+    goals: [],
+  };
+}
