@@ -41,6 +41,8 @@ const Settings = v.pipe(
     SANDBOX_MAX_CPU_MS: v.optional(wholeNumber(10, 10_000), "10000"),
     SANDBOX_MAX_MEMORY_MIB: v.optional(wholeNumber(8, 128), "128"),
     SANDBOX_MAX_OUTBOUND_CALLS: v.optional(wholeNumber(0, 200), "200"),
+    DRAIN_SECONDS: v.optional(wholeNumber(1, 600), "30"),
+    METRICS_TOKEN: v.optional(Secret),
     LOG_LEVEL: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
   }),
   v.transform((env) => ({
@@ -64,6 +66,8 @@ const Settings = v.pipe(
       memoryBytes: env.SANDBOX_MAX_MEMORY_MIB << 20,
       outboundCalls: env.SANDBOX_MAX_OUTBOUND_CALLS,
     },
+    drainMs: env.DRAIN_SECONDS * 1000,
+    metricsToken: env.METRICS_TOKEN ?? null,
     logLevel: env.LOG_LEVEL,
   })),
 );

@@ -12,7 +12,7 @@ import { createSettler, type Settler } from "./fulfilment/settler.ts";
 import { createHolders, type Holders } from "./holders.ts";
 import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
 import type { Sandbox } from "./sandbox.ts";
-import type { Storage } from "./storage.ts";
+import { isStorageError, type Storage } from "./storage.ts";
 import { createStripeClients, type StripeClients, type StripeEndpoint, type StripeHttpClient } from "./stripe.ts";
 import type { Vault } from "./vault.ts";
 import { createWebhookBell, type WebhookBell } from "./webhooks/bell.ts";
@@ -50,6 +50,8 @@ export type Engine = EngineParts & {
   redemptionCounts: Counts;
   /** Runs of redemptions' workflows, by environment, slug of the method, and outcome. */
   runCounts: Counts;
+  /** What was told to `onFault`: `database` or `other`. */
+  faultCounts: Counts;
   holders: Holders;
   memberKeys: MemberKeys;
   stripe: StripeClients;
@@ -67,12 +69,17 @@ export type Engine = EngineParts & {
 };
 
 /** Puts an engine together. The storage must be migrated. */
-export function createEngine(parts: EngineParts): Engine {
-  const budgetMaxima = parts.budgetMaxima ?? largestBudgets;
+export function createEngine(given: EngineParts): Engine {
+  const faultCounts = createCounts();
+  const onFault: EngineParts["onFault"] = (fault, what) => {
+    faultCounts.add(isStorageError(fault) ? "database" : "other");
+    given.onFault(fault, what);
+  };
+  const parts = { ...given, onFault, budgetMaxima: given.budgetMaxima ?? largestBudgets };
   return {
     ...parts,
-    budgetMaxima,
-    environments: createEnvironments({ ...parts, budgetMaxima }),
+    faultCounts,
+    environments: createEnvironments(parts),
     events: createEventLog(parts),
     redemptionCounts: createCounts(),
     runCounts: createCounts(),

@@ -1,6 +1,7 @@
 import type { Budgets } from "../schemas/workflow.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
+import { tenantName } from "./tenants.ts";
 
 /** A redemption method as an operator sees it. `resting` is of this process: until when, and how many processes it ended. */
 export type ShownMethod = {
@@ -22,7 +23,7 @@ export function listMethods(
   const methods = compiled.config.redemptionMethods.flatMap(({ slug, name }) => {
     const method = compiled.methods.get(slug);
     if (method === undefined) return [];
-    const rest = rests.get(`${id}:${slug}`);
+    const rest = rests.get(tenantName({ purpose: "redeem", environmentId: id, methodSlug: slug }));
     const resting =
       rest === undefined ? null : { until: new Date(nowMs + rest.leftMs).toISOString(), kills: rest.kills };
     return [{ id: method.id, slug, name, schema: method.schema, codeHash: method.workflow.codeHash, resting }];

@@ -11,6 +11,7 @@ import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import { issuesOf } from "./issues.ts";
 import { sourcePosition } from "./sandbox/source-position.ts";
 import type { LogLine, SandboxOutcome } from "./sandbox.ts";
+import { tenantName } from "./tenants.ts";
 import { type Unavailable, unavailable } from "./unavailable.ts";
 
 /** What a workflow is run on. */
@@ -59,8 +60,11 @@ export async function runWorkflow(
   const run = await engine.sandbox.run(
     {
       runId,
-      // a draft that is being tried must not put to rest what is in force
-      tenant: `${context.sale === null ? "try:" : ""}${environment.id}:${method.slug}`,
+      tenant: tenantName({
+        purpose: context.sale === null ? "try" : "redeem",
+        environmentId: environment.id,
+        methodSlug: method.slug,
+      }),
       module: { codeHash: method.workflow.codeHash, script: method.workflow.script },
       input: argument,
       budgets,

@@ -19,7 +19,7 @@ export type HostCallHandler = (call: HostCall) => Promise<HostAnswer>;
 /** One compiled workflow module. `script` is an IIFE that leaves the default export in `globalThis.__workflow`. */
 export type SandboxModule = { codeHash: string; script: string };
 
-/** One run to make. `tenant` is `environmentId:methodSlug`, after `try:` for a try; `runId` is unique per run and names it in journals. */
+/** One run to make. `tenant` says whose it is, for isolates and the breaker; `runId` is unique per run and names it in journals. */
 export type SandboxJob = {
   runId: string;
   tenant: string;

@@ -66,6 +66,10 @@ describe("a part that must stay in its place is imported", () => {
     ]);
   });
 
+  test("prom-client: only by the Node root's metrics, because it runs on Node alone", () => {
+    expect(importers((s) => s === "prom-client")).toEqual(["api/node-metrics.ts"]);
+  });
+
   test("hono: never by schemas or engine", () => {
     const strays = importers((s) => s === "hono" || s.startsWith("hono/") || s.startsWith("@hono/"));
     expect(strays.filter((file) => /^(schemas|engine)\//.test(file))).toEqual([]);

@@ -78,10 +78,9 @@ export async function checkWorkflow(parts: ValidationParts, source: string, path
     }));
     return { ok: false, issues };
   }
-  const inspection = await parts.sandbox.inspect(
-    compilation.workflow,
-    withinMaxima(defaultBudgets, parts.budgetMaxima),
-  );
+  // a top level waits for nothing: only the sandbox itself may take long, to start or to find a place
+  const budgets = { ...withinMaxima(defaultBudgets, parts.budgetMaxima), wallMs: defaultBudgets.wallMs };
+  const inspection = await parts.sandbox.inspect(compilation.workflow, budgets);
   if (!inspection.ok) {
     const { outcome } = inspection;
     const refusal = unavailable(outcome);

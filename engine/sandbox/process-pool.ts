@@ -1,3 +1,4 @@
+// Past 250 lines: the pool is one machine of places, processes and runs; what can stand alone stands beside it.
 import { availableParallelism } from "node:os";
 import type { HostCallHandler, Rest, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { type Breaker, type BreakerTerms, createBreaker } from "./breaker.ts";

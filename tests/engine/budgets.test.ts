@@ -6,7 +6,7 @@ import { method, sampleConfig } from "../fakes/sample-config.ts";
 import { createWorld, type World } from "../fakes/world.ts";
 
 const identity = { userIdentifier: "buyer@example.com" };
-const maxima = { wallMs: 400, cpuMs: 60, memoryBytes: 16 << 20, outboundCalls: 2 };
+const maxima = { wallMs: 1500, cpuMs: 300, memoryBytes: 16 << 20, outboundCalls: 2 };
 const never = "export default () => new Promise((done) => setTimeout(done, 30_000));";
 const caller = `export default async ({ utils }) => {
   const names = [];
@@ -24,6 +24,8 @@ afterEach(async () => {
 async function openWorld(options: Parameters<typeof createWorld>[0]): Promise<World> {
   const world = await createWorld(options);
   worlds.push(world);
+  // a run waits for its place within its wall budget
+  await expect.poll(() => world.engine.sandbox.ready(), { timeout: 15_000 }).toBe(true);
   return world;
 }
 
@@ -37,14 +39,14 @@ const push = (world: World, body: unknown) =>
 
 test("a document that asks for more than the server allows is refused, each field with its maximum", async () => {
   const world = await openWorld({ budgetMaxima: maxima });
-  const asked = { wallMs: 401, cpuMs: 61, memoryBytes: 17 << 20, outboundCalls: 3 };
+  const asked = { wallMs: 1501, cpuMs: 301, memoryBytes: 17 << 20, outboundCalls: 3 };
   expectRefusal(await push(world, documentWith(never, asked)), {
     status: 422,
     code: "config_invalid",
     more: {
       issues: [
-        { path: "budgets.wallMs", message: "is 401, and this server allows 400 at most" },
-        { path: "budgets.cpuMs", message: "is 61, and this server allows 60 at most" },
+        { path: "budgets.wallMs", message: "is 1501, and this server allows 1500 at most" },
+        { path: "budgets.cpuMs", message: "is 301, and this server allows 300 at most" },
         { path: "budgets.memoryBytes", message: "is 17825792, and this server allows 16777216 at most" },
         { path: "budgets.outboundCalls", message: "is 3, and this server allows 2 at most" },
       ],
@@ -71,7 +73,7 @@ test("what was saved when the server allowed more is lowered in every run", asyn
   expect(answer.status).toBe(531);
   const event = await ask(world, "GET", `/api/v1/events/${answer.body.eventId}`);
   expect(event.body.event.data.run).toMatchObject({ outcome: "timed-out" });
-  expect(event.body.event.data.run.verdict.reason).toContain("400 ms");
+  expect(event.body.event.data.run.verdict.reason).toContain("1500 ms");
 
   expect((await push(before, documentWith(caller, generous))).status).toBe(200);
   await world.engine.environments.refresh();
@@ -97,8 +99,8 @@ test.each([
 
 test("maxima are read in the units of their names", () => {
   const read = readSettings({
-    SANDBOX_MAX_WALL_MS: "400",
-    SANDBOX_MAX_CPU_MS: "60",
+    SANDBOX_MAX_WALL_MS: "1500",
+    SANDBOX_MAX_CPU_MS: "300",
     SANDBOX_MAX_MEMORY_MIB: "16",
     SANDBOX_MAX_OUTBOUND_CALLS: "2",
   });

@@ -202,7 +202,8 @@ describe("the pool", () => {
     const held: number[] = [];
     for (let i = 0; i < 1000; i += 1) {
       const module = [...modules, broken][i % 4] ?? broken;
-      const job = { runId: `run ${i}`, tenant: "warm", module, input: { i }, budgets: smallBudgets };
+      const budgets = { ...smallBudgets, cpuMs: 2000 };
+      const job = { runId: `run ${i}`, tenant: "warm", module, input: { i }, budgets };
       await sandbox.run(job, async () => text("A"));
       if (i % 100 === 99) held.push((await sandbox.stats()).processes[0]?.handles ?? -1);
     }
@@ -239,11 +240,9 @@ describe("the pool", () => {
     const sandbox = await open({ processes: 1 });
     await runSource(sandbox, "export default () => 1;");
     const idle = await sandbox.stats();
-    const { handler, calls } = recordingHost(() => text("A"));
-    const source = `export default async () => { await fetch("https://api.example/"); for (;;); };`;
-    const busy = runSource(sandbox, source, { host: handler, budgets: { cpuMs: 2000 } });
-    await vi.waitUntil(() => calls.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const module = await moduleOf("export default () => { for (;;); };");
+    const job = { runId: "busy", tenant: "busy", module, input: {}, budgets: { ...smallBudgets, cpuMs: 1000 } };
+    const busy = sandbox.run(job, async () => text("A"));
     const during = await sandbox.stats();
     expect(during).toMatchObject({ runsUnderWay: 1, processes: [{ runs: 1, liveIsolates: 0, idleIsolates: 1 }, {}] });
     expect(during.processes[0]?.handles).toBe(idle.processes[0]?.handles);
@@ -256,7 +255,7 @@ describe("the pool", () => {
     const sandbox = await open({ processes: 1, breaker, onRest: (rest) => told.push(rest) });
     const { runs, waiting, release } = waitingRuns(sandbox);
     await waiting;
-    for (let i = 0; i < 3; i += 1) await runSource(sandbox, stuck, { tenant: "crashing", budgets: { cpuMs: 20 } });
+    for (let i = 0; i < 3; i += 1) await runSource(sandbox, stuck, { tenant: "crashing", budgets: { cpuMs: 100 } });
     release();
     await Promise.all(runs);
     const stats = await sandbox.stats();
