@@ -15,6 +15,7 @@ const parts: Record<string, (scale: Scale) => Promise<Part>> = {
   peers: measurePeers,
   fairness: measureFairness,
   leak: measureLeak,
+  // hook: `corpus`, the hostile programs of tests/hostile with their verdicts and times
 };
 
 const { values, positionals } = parseArgs({
