@@ -89,6 +89,14 @@ async function byTurns(question: Question): Promise<Held> {
   };
 }
 
+/** What the engine's heap holds when all garbage is gone, in KiB. */
+async function collectedHeap(): Promise<number> {
+  globalThis.gc?.();
+  await sleep(200);
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed / 1024;
+}
+
 const methods = new Map<number, SandboxModule>();
 
 function methodOf(i: number): SandboxModule {
@@ -106,4 +114,5 @@ serve({
   abreast: (question) => runsAbreast(warm, question),
   beside: besideNeighbours,
   turns: byTurns,
+  heap: collectedHeap,
 });
