@@ -15,6 +15,7 @@ const parts: Record<string, (scale: Scale) => Promise<Part>> = {
   peers: measurePeers,
   fairness: measureFairness,
   leak: measureLeak,
+  // hook: `corpus`, the hostile programs of tests/hostile with their verdicts and times
 };
 
 const { values, positionals } = parseArgs({
@@ -50,5 +51,5 @@ if (values.json) {
   const { cpu, cores, system, node, date, loadAtStart } = machine;
   console.log(`${cores} cores (${cpu}), ${system}, Node ${node}, ${date}, load at start ${loadAtStart.toFixed(2)}\n`);
   for (const part of done) console.log(partAsMarkdown(part));
-  console.log(goalsAsMarkdown(goals));
+  if (goals.length > 0) console.log(goalsAsMarkdown(goals));
 }
