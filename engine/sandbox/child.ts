@@ -10,12 +10,23 @@ import { commandMaxBytes, reportMaxChars } from "./limits.ts";
 import type { Command, Report, Turn } from "./protocol.ts";
 
 type Realm = { context: ivm.Context; enter: ivm.Reference };
-type Cell = { key: string; isolate: ivm.Isolate; prelude: ivm.Script; workflow?: ivm.Script; realm?: Realm };
+type Cell = {
+  key: string;
+  isolate: ivm.Isolate;
+  prelude: ivm.Script;
+  workflow?: ivm.Script;
+  realm?: Realm;
+  /** Its outer realm is closed to authors, see `guest/outer-realm.ts`; an author's code has run there all the same. */
+  sealed?: true;
+  soiled?: true;
+};
 type Live = { cell: Cell; realm: Realm; cpuBase: bigint };
 type Start = Extract<Command, { do: "start" }>;
 
 const scriptsMax = 256;
 const unheardMs = 100;
+/** Unheard rejections that are told of in one slice: reading one runs an author's getters, which may make the next. */
+const unheardMax = 20;
 /** Past this much memory the idle isolates that were used longest ago go, with the garbage in them. Asked once in so many runs. */
 const tidyBytes = 320 << 20;
 const tidyEvery = 16;
@@ -90,7 +101,8 @@ function start(command: Start, input: string): void {
     turn(run, live, command, ["start", command.nowMs, 0, true, input, terms, module.derefInto({ release: true })]);
   } catch (error) {
     if (cell && !lives.has(run)) retire(cell);
-    if (error instanceof SyntaxError) reportSyntaxError(run, error);
+    // V8's parser runs out of stack on code that is nested deeply enough
+    if (error instanceof SyntaxError || error instanceof RangeError) reportSyntaxError(run, error);
     else fail(run, cell?.isolate, 0, error, "[]");
   }
 }
@@ -100,7 +112,10 @@ function turn(run: string, live: Live, { sliceMs }: Turn, args: unknown[]): void
   const { isolate } = live.cell;
   const { enter } = live.realm;
   try {
-    enterGuest(isolate, enter, args, sliceMs);
+    if (!enterGuest(live, args, sliceMs)) {
+      report({ kind: "failed", run, cpuMs: cpuSince(live), why: "flood", message: "more rejections than can be told" });
+      return;
+    }
     const records = drain(enter);
     const cpuMs = cpuSince(live);
     if (records.length > reportMaxChars) {
@@ -119,15 +134,28 @@ function drain(enter: ivm.Reference): string {
   return String(enter.applySync(undefined, ["drain"]));
 }
 
-/** isolated-vm throws what an author's promise was rejected with and nobody caught; that ends no run, it is logged. */
-function enterGuest(isolate: ivm.Isolate, enter: ivm.Reference, args: unknown[], timeout: number): void {
-  try {
-    enter.applySync(undefined, args, { timeout });
-  } catch (error) {
-    if (isolate.isDisposed || isTimeout(error)) throw error;
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    enter.applySync(undefined, ["unheard", 0, 0, false, text], { timeout: unheardMs });
+/**
+ * isolated-vm throws what an author's promise was rejected with and nobody caught; that ends no run, it is logged. It may say
+ * anything, also what isolated-vm says when time is up. False when there is no end of them.
+ */
+function enterGuest({ cell, realm }: Live, args: unknown[], sliceMs: number): boolean {
+  let given = args;
+  let timeout = sliceMs;
+  for (let unheard = 0; unheard <= unheardMax; unheard += 1) {
+    const beganAt = performance.now();
+    try {
+      realm.enter.applySync(undefined, given, { timeout });
+      return true;
+    } catch (error) {
+      const late = performance.now() - beganAt >= timeout - 1;
+      if (cell.isolate.isDisposed || (late && isTimeout(error))) throw error;
+      cell.soiled = true;
+      const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      given = ["unheard", 0, 0, false, text];
+      timeout = unheardMs;
+    }
   }
+  return false;
 }
 
 /** What a guest wrote before it was stopped: its logs are worth having. */
@@ -165,7 +193,7 @@ function drop(run: string, reuse: boolean): void {
   if (!live) return;
   lives.delete(run);
   const { cell, realm } = live;
-  if (!reuse || cell.isolate.isDisposed) {
+  if (!reuse || cell.soiled || cell.isolate.isDisposed) {
     retire(cell);
     return;
   }
@@ -216,7 +244,20 @@ function prepare(cell: Cell): void {
 function createRealm(cell: Cell): Realm {
   const context = cell.isolate.createContextSync();
   const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true });
+  seal(cell, enter);
   return { context, enter };
+}
+
+/** Before any code of an author has run in the isolate. It tells of its success the only way there is out of that realm. */
+function seal(cell: Cell, enter: ivm.Reference): void {
+  if (cell.sealed) return;
+  try {
+    enter.applySync(undefined, ["seal"]);
+  } catch (error) {
+    if (!(error instanceof Error) || error.message !== "sealed") throw error;
+    cell.sealed = true;
+  }
+  if (!cell.sealed) throw new Error("the outer realm of an isolate cannot be sealed");
 }
 
 function release(realm: Realm): void {

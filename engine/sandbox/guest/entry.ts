@@ -7,6 +7,7 @@ import { callHost, settleCall } from "./host-calls.ts";
 import { deepFreeze, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
 import { drain, emitLast, kept, quote } from "./outbox.ts";
+import { sealOuterRealm } from "./outer-realm.ts";
 import { loadPart } from "./parts.ts";
 import { fireTimer, installTimers } from "./timers.ts";
 
@@ -26,7 +27,7 @@ installLazily(["crypto"], () => loadPart("crypto"));
 
 /** One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. */
 function enter(
-  what: "start" | "settle" | "fire" | "unheard" | "drain",
+  what: "seal" | "start" | "settle" | "fire" | "unheard" | "drain",
   nowMs: number,
   id: number,
   ok: boolean,
@@ -37,6 +38,10 @@ function enter(
   if (what === "drain") return drain();
   if (what === "unheard") {
     logUnheard(text);
+    return "";
+  }
+  if (what === "seal") {
+    sealOuterRealm();
     return "";
   }
   setClock(nowMs);
