@@ -13,6 +13,7 @@ import type { Report } from "./protocol.ts";
 import { residentBytes } from "./resident-memory.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
 import type { Shares } from "./shares.ts";
+import { mainThreadCpuMs } from "./thread-cpu.ts";
 
 type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
 
@@ -27,7 +28,8 @@ export type Lane = {
   /** Runs with a backlog, in order. */
   queue: PoolRun[];
   current: PoolRun | undefined;
-  /** When the slice under way should have come back by, on the clock of `performance.now()`. */
+  /** When its own limit should have stopped the slice under way, and when it is given up, on the clock of `performance.now()`. */
+  lateMs: number;
   dueMs: number;
   /** Until when the lane counts as one for tenants that hold processes for long. */
   heavyUntilMs: number;
@@ -36,8 +38,8 @@ export type Lane = {
   /** Keys of the isolates that are likely idle in the process, and code that it has been sent. */
   warm: Set<string>;
   known: Set<string>;
-  /** The slice that was under way when the process was last weighed, and its weight when that slice was first seen. */
-  weighed: { slice: Slice; bytes: number } | undefined;
+  /** The slice that was under way when the process was last looked at, and its weight and CPU time when that was first seen. */
+  seen: { slice: Slice; bytes: number; cpuMs: number } | undefined;
 };
 
 /** What a lane tells the pool. */
@@ -50,6 +52,10 @@ export type LaneEvents = {
 };
 
 const overdueSlackMs = 150;
+/** A slice that its own limit stops has come back by then. */
+const lateSlackMs = 10;
+/** Before a slice is first looked at, and by how much the CPU times of two looks may be off. */
+const unseenCpuMs = 30;
 /** Light runs keep away from a lane for so long after a heavy one was in it: the next one is likely to come soon. */
 const heavyRestMs = 1000;
 const warmMax = 256;
@@ -77,13 +83,14 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
     runs: new Set(),
     queue: [],
     current: undefined,
+    lateMs: 0,
     dueMs: 0,
     heavyUntilMs: 0,
     state: "starting",
     wasReady: false,
     warm: new Set(),
     known: new Set(),
-    weighed: undefined,
+    seen: undefined,
   };
   return lane;
 }
@@ -139,6 +146,7 @@ function enter(lane: Lane, run: PoolRun, slice: Slice): void {
   lane.known.add(codeHash);
   lane.warm.delete(run.key);
   const nowMs = performance.now();
+  lane.lateMs = nowMs + sliceMs + lateSlackMs;
   lane.dueMs = nowMs + 2 * sliceMs + overdueSlackMs;
   if (lane.shares.isHeavy(run.job.tenant)) lane.heavyUntilMs = nowMs + sliceMs + heavyRestMs;
   lane.process.send(command, body);
@@ -187,12 +195,27 @@ function keepWarm({ warm }: Lane, key: string): void {
   if (warm.size > warmMax && oldest !== undefined) warm.delete(oldest);
 }
 
-/** Looks after a process: ends one that does not come back from a slice, or takes too much memory. */
+/** Looks after a process: ends one that does not come back from a slice, or takes too much memory. To be called often. */
 export function watch(lane: Lane, capBytes: number): void {
+  const pid = lane.process.pid();
+  const bytes = pid === undefined ? undefined : residentBytes(pid);
+  const cpuMs = (pid === undefined ? undefined : mainThreadCpuMs(pid)) ?? Number.NaN;
   const slice = lane.current?.inFlight;
+  if (lane.seen?.slice !== slice) lane.seen = slice && { slice, bytes: bytes ?? 0, cpuMs };
   // the report may be waiting to be read while this process was busy: look once more after the next reads
-  if (slice && performance.now() > lane.dueMs) setImmediate(() => suspect(lane, slice));
-  weigh(lane, capBytes);
+  if (slice && isStuck(lane, cpuMs)) setImmediate(() => suspect(lane, slice));
+  if (bytes !== undefined) weigh(lane, bytes, capBytes);
+}
+
+/**
+ * Nothing inside stops a slice in one of V8's own functions: it is late, and has used up its run's CPU time. It may be late for
+ * want of a core as well, but not for ever.
+ */
+function isStuck({ current, seen, lateMs, dueMs }: Lane, cpuMs: number): boolean {
+  const nowMs = performance.now();
+  if (!current || !seen || nowMs < lateMs) return false;
+  const leftMs = current.job.budgets.cpuMs - current.cpuMs;
+  return nowMs > dueMs || cpuMs - seen.cpuMs >= leftMs - unseenCpuMs;
 }
 
 function suspect(lane: Lane, slice: Slice): void {
@@ -204,13 +227,9 @@ function suspect(lane: Lane, slice: Slice): void {
  * Ends a process in which one slice, seen at two weighings, has taken far more memory than its run may use. A process past
  * `capBytes` without that is ended too, but no run is to blame.
  */
-function weigh(lane: Lane, capBytes: number): void {
-  const pid = lane.process.pid();
-  const bytes = pid === undefined ? undefined : residentBytes(pid);
-  if (bytes === undefined || lane.state !== "ready") return;
-  const slice = lane.current?.inFlight;
-  if (lane.weighed?.slice !== slice) lane.weighed = slice && { slice, bytes };
-  const grownBytes = lane.weighed ? bytes - lane.weighed.bytes : 0;
+function weigh(lane: Lane, bytes: number, capBytes: number): void {
+  if (lane.state !== "ready") return;
+  const grownBytes = lane.seen ? bytes - lane.seen.bytes : 0;
   const budgetBytes = lane.current?.job.budgets.memoryBytes ?? 0;
   if (grownBytes > 3 * budgetBytes + swellSlackBytes || (bytes > capBytes && grownBytes > budgetBytes)) {
     lane.process.kill({ reason: "swollen", message: "the run used too much memory" });
