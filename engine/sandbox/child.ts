@@ -185,7 +185,8 @@ function isTimeout(error: unknown): boolean {
 function reportSyntaxError(run: string, { name, message }: Error): void {
   const place = /\[(workflow\.js:\d+:\d+)\]/.exec(message)?.[1] ?? "workflow.js";
   const stack = `${name}: ${message}\n    at ${place}`;
-  report({ kind: "slice", run, cpuMs: 0, ended: false }, JSON.stringify([{ k: "threw", name, message, stack }]));
+  const record = { k: "threw", name, message: message.slice(0, 2048), stack: stack.slice(0, 4096) };
+  report({ kind: "slice", run, cpuMs: 0, ended: false }, JSON.stringify([record]));
 }
 
 function drop(run: string, reuse: boolean): void {

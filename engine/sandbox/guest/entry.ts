@@ -72,7 +72,7 @@ async function run(mode: StartTerms["mode"], input: string, resultBytes: number,
   const given = argumentsFrom(input);
   try {
     evaluate();
-    const workflow: unknown = Reflect.get(globalThis, "__workflow");
+    const workflow: unknown = kept.get(globalThis, "__workflow");
     if (mode === "inspect") {
       emitLast(`{"k":"returned","value":"${typeof workflow}"}`);
       return;
@@ -115,16 +115,15 @@ function partOf(error: unknown, part: "name" | "message" | "stack", chars: numbe
   try {
     if (typeof error !== "object" || error === null || !(part in error)) {
       if (part === "name") return "Error";
-      return part === "message"
-        ? `${typeof error === "string" ? error : `thrown: ${show(error)}`}`.slice(0, chars)
-        : "";
+      return part === "message" ? kept.cut(typeof error === "string" ? error : `thrown: ${show(error)}`, chars) : "";
     }
-    return `${Reflect.get(error, part)}`.slice(0, chars);
+    return kept.cut(`${kept.get(error, part)}`, chars);
   } catch {
     return part === "name" ? "Error" : "";
   }
 }
 
 function show(value: unknown): string {
-  return typeof value === "object" ? kept.stringify(value) : String(value);
+  if (typeof value === "object") return kept.stringify(value);
+  return typeof value === "symbol" ? "a symbol" : `${value}`;
 }
