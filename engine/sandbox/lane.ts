@@ -39,7 +39,7 @@ export type Lane = {
   warm: Set<string>;
   known: Set<string>;
   /** The slice that was under way when the process was last looked at, and its weight and CPU time when that was first seen. */
-  seen: { slice: Slice; bytes: number; cpuMs: number } | undefined;
+  seen: { slice: Slice; bytes: number; cpuMs: number; grownBytes: number } | undefined;
 };
 
 /** What a lane tells the pool. */
@@ -60,6 +60,7 @@ const unseenCpuMs = 30;
 const heavyRestMs = 1000;
 const warmMax = 256;
 const swellSlackBytes = 64 << 20;
+const grownMinBytes = 8 << 20;
 
 /** Starts a process and the lane around it. `shares` decides whose slice is next, and is told what each one took. */
 export function openLane(terms: ProcessTerms, slot: number, shares: Shares, events: LaneEvents): Lane {
@@ -201,7 +202,7 @@ export function watch(lane: Lane, capBytes: number): void {
   const bytes = pid === undefined ? undefined : residentBytes(pid);
   const cpuMs = (pid === undefined ? undefined : mainThreadCpuMs(pid)) ?? Number.NaN;
   const slice = lane.current?.inFlight;
-  if (lane.seen?.slice !== slice) lane.seen = slice && { slice, bytes: bytes ?? 0, cpuMs };
+  if (lane.seen?.slice !== slice) lane.seen = slice && { slice, bytes: bytes ?? 0, cpuMs, grownBytes: 0 };
   // the report may be waiting to be read while this process was busy: look once more after the next reads
   if (slice && isStuck(lane, cpuMs)) setImmediate(() => suspect(lane, slice));
   if (bytes !== undefined) weigh(lane, bytes, capBytes);
@@ -230,6 +231,7 @@ function suspect(lane: Lane, slice: Slice): void {
 function weigh(lane: Lane, bytes: number, capBytes: number): void {
   if (lane.state !== "ready") return;
   const grownBytes = lane.seen ? bytes - lane.seen.bytes : 0;
+  if (lane.seen) lane.seen.grownBytes = Math.max(lane.seen.grownBytes, grownBytes);
   const budgetBytes = lane.current?.job.budgets.memoryBytes ?? 0;
   if (grownBytes > 3 * budgetBytes + swellSlackBytes || (bytes > capBytes && grownBytes > budgetBytes)) {
     lane.process.kill({ reason: "swollen", message: "the run used too much memory" });
@@ -238,11 +240,17 @@ function weigh(lane: Lane, bytes: number, capBytes: number): void {
   }
 }
 
+function hasGrown({ seen }: Lane, { inFlight }: PoolRun): boolean {
+  return seen !== undefined && seen.slice === inFlight && seen.grownBytes > grownMinBytes;
+}
+
 /** What becomes of a run whose process has ended: its verdict if it is to blame, otherwise another try elsewhere. */
 export function judge(lane: Lane, run: PoolRun, end: ProcessEnd): "blamed" | "again" | "over" {
   if (run.outcome) return "over";
   const inside = lane.current === run && run.inFlight !== undefined;
-  const guilty = inside && end.reason !== "killed" && end.reason !== "closed";
+  // memory may run out in the turn of somebody who took none of it: who was not seen to take any gets a second try
+  const unlucky = end.reason === "out-of-memory" && run.deathsInside === 0 && !hasGrown(lane, run);
+  const guilty = inside && end.reason !== "killed" && end.reason !== "closed" && !unlucky;
   if (guilty) {
     lane.shares.charge(run.job.tenant, run.job.budgets.cpuMs);
     // a process that did not come back told no CPU time either; it was busy all the while
