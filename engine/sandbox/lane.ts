@@ -1,19 +1,9 @@
 import { hearSlice } from "./guest-report.ts";
-import {
-  endRun,
-  nextCommand,
-  outOfMemory,
-  overBudget,
-  type PoolRun,
-  rewind,
-  type Slice,
-  wallLeftMs,
-} from "./pool-run.ts";
+import { endRun, nextCommand, overBudget, type PoolRun, type Slice, wallLeftMs } from "./pool-run.ts";
 import type { Report } from "./protocol.ts";
-import { residentBytes } from "./resident-memory.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
 import type { Shares } from "./shares.ts";
-import { mainThreadCpuMs } from "./thread-cpu.ts";
+import { createWeights, noteSlice, type Weights } from "./weights.ts";
 
 type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
 
@@ -40,6 +30,7 @@ export type Lane = {
   known: Set<string>;
   /** The slice that was under way when the process was last looked at, and its weight and CPU time when that was first seen. */
   seen: { slice: Slice; bytes: number; cpuMs: number; grownBytes: number } | undefined;
+  weights: Weights;
 };
 
 /** What a lane tells the pool. */
@@ -54,13 +45,9 @@ export type LaneEvents = {
 const overdueSlackMs = 150;
 /** A slice that its own limit stops has come back by then. */
 const lateSlackMs = 10;
-/** Before a slice is first looked at, and by how much the CPU times of two looks may be off. */
-const unseenCpuMs = 30;
 /** Light runs keep away from a lane for so long after a heavy one was in it: the next one is likely to come soon. */
 const heavyRestMs = 1000;
 const warmMax = 256;
-const swellSlackBytes = 64 << 20;
-const grownMinBytes = 8 << 20;
 
 /** Starts a process and the lane around it. `shares` decides whose slice is next, and is told what each one took. */
 export function openLane(terms: ProcessTerms, slot: number, shares: Shares, events: LaneEvents): Lane {
@@ -92,6 +79,7 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
     warm: new Set(),
     known: new Set(),
     seen: undefined,
+    weights: createWeights(),
   };
   return lane;
 }
@@ -171,7 +159,9 @@ function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: stri
 }
 
 function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): void {
-  lane.shares.charge(run.job.tenant, Math.max(0, report.cpuMs - run.cpuMs));
+  const cpuMs = Math.max(0, report.cpuMs - run.cpuMs);
+  lane.shares.charge(run.job.tenant, cpuMs);
+  noteSlice(lane.weights, run, cpuMs);
   hearSlice(run, report, body);
   if (report.kind === "failed" || !report.ended) return;
   run.forgotten = true;
@@ -194,78 +184,4 @@ function keepWarm({ warm }: Lane, key: string): void {
   warm.add(key);
   const [oldest] = warm;
   if (warm.size > warmMax && oldest !== undefined) warm.delete(oldest);
-}
-
-/** Looks after a process: ends one that does not come back from a slice, or takes too much memory. To be called often. */
-export function watch(lane: Lane, capBytes: number): void {
-  const pid = lane.process.pid();
-  const bytes = pid === undefined ? undefined : residentBytes(pid);
-  const cpuMs = (pid === undefined ? undefined : mainThreadCpuMs(pid)) ?? Number.NaN;
-  const slice = lane.current?.inFlight;
-  if (lane.seen?.slice !== slice) lane.seen = slice && { slice, bytes: bytes ?? 0, cpuMs, grownBytes: 0 };
-  // the report may be waiting to be read while this process was busy: look once more after the next reads
-  if (slice && isStuck(lane, cpuMs)) setImmediate(() => suspect(lane, slice));
-  if (bytes !== undefined) weigh(lane, bytes, capBytes);
-}
-
-/**
- * Nothing inside stops a slice in one of V8's own functions: it is late, and has used up its run's CPU time. It may be late for
- * want of a core as well, but not for ever.
- */
-function isStuck({ current, seen, lateMs, dueMs }: Lane, cpuMs: number): boolean {
-  const nowMs = performance.now();
-  if (!current || !seen || nowMs < lateMs) return false;
-  const leftMs = current.job.budgets.cpuMs - current.cpuMs;
-  return nowMs > dueMs || cpuMs - seen.cpuMs >= leftMs - unseenCpuMs;
-}
-
-function suspect(lane: Lane, slice: Slice): void {
-  if (lane.current?.inFlight !== slice) return;
-  lane.process.kill({ reason: "overdue", message: "the sandbox process did not come back from the run" });
-}
-
-/**
- * Ends a process in which one slice, seen at two weighings, has taken far more memory than its run may use. A process past
- * `capBytes` without that is ended too, but no run is to blame.
- */
-function weigh(lane: Lane, bytes: number, capBytes: number): void {
-  if (lane.state !== "ready") return;
-  const grownBytes = lane.seen ? bytes - lane.seen.bytes : 0;
-  if (lane.seen) lane.seen.grownBytes = Math.max(lane.seen.grownBytes, grownBytes);
-  const budgetBytes = lane.current?.job.budgets.memoryBytes ?? 0;
-  if (grownBytes > 3 * budgetBytes + swellSlackBytes || (bytes > capBytes && grownBytes > budgetBytes)) {
-    lane.process.kill({ reason: "swollen", message: "the run used too much memory" });
-  } else if (bytes > capBytes) {
-    lane.process.kill({ reason: "killed", message: "the sandbox process used too much memory" });
-  }
-}
-
-function hasGrown({ seen }: Lane, { inFlight }: PoolRun): boolean {
-  return seen !== undefined && seen.slice === inFlight && seen.grownBytes > grownMinBytes;
-}
-
-/** What becomes of a run whose process has ended: its verdict if it is to blame, otherwise another try elsewhere. */
-export function judge(lane: Lane, run: PoolRun, end: ProcessEnd): "blamed" | "again" | "over" {
-  if (run.outcome) return "over";
-  const inside = lane.current === run && run.inFlight !== undefined;
-  // memory may run out in the turn of somebody who took none of it: who was not seen to take any gets a second try
-  const unlucky = end.reason === "out-of-memory" && run.deathsInside === 0 && !hasGrown(lane, run);
-  const guilty = inside && end.reason !== "killed" && end.reason !== "closed" && !unlucky;
-  if (guilty) {
-    lane.shares.charge(run.job.tenant, run.job.budgets.cpuMs);
-    // a process that did not come back told no CPU time either; it was busy all the while
-    if (end.reason === "overdue") run.cpuMs = Math.max(run.cpuMs, run.job.budgets.cpuMs);
-    if (end.reason === "overdue") endRun(run, overBudget(run));
-    else if (end.reason === "swollen" || end.reason === "out-of-memory") endRun(run, outOfMemory(run));
-    else endRun(run, { kind: "host-failure", message: end.message });
-    return "blamed";
-  }
-  run.deaths += 1;
-  if (inside) run.deathsInside += 1;
-  if (run.deathsInside > 2 || run.deaths > 5) {
-    endRun(run, { kind: "host-failure", message: end.message });
-    return "over";
-  }
-  rewind(run);
-  return "again";
 }

@@ -2,11 +2,13 @@ import { availableParallelism } from "node:os";
 import type { HostCallHandler, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { type Breaker, type BreakerTerms, createBreaker } from "./breaker.ts";
 import { childProgram } from "./child-program.ts";
-import { board, judge, type Lane, type LaneEvents, openLane, watch } from "./lane.ts";
+import { judge } from "./judge.ts";
+import { board, type Lane, type LaneEvents, openLane } from "./lane.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
 import type { ProcessEnd } from "./sandbox-process.ts";
 import { createShares, type Shares } from "./shares.ts";
 import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
+import { watch } from "./watchdog.ts";
 
 /** How large a pool may be. Every option has a default. */
 export type ProcessPoolOptions = {
