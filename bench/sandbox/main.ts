@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg, release, type } from "node:os";
 import { parseArgs } from "node:util";
+import { measureHostile } from "./parts/corpus.ts";
 import { measureFairness } from "./parts/fairness.ts";
 import { measureLeak } from "./parts/leak.ts";
 import { measurePeers } from "./parts/peers.ts";
@@ -15,6 +16,7 @@ const parts: Record<string, (scale: Scale) => Promise<Part>> = {
   peers: measurePeers,
   fairness: measureFairness,
   leak: measureLeak,
+  corpus: measureHostile,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,3 +1,4 @@
+// Past 250 lines: one program, whose parts share the isolates that they look after.
 /**
  * The program of a sandbox process, and the only file that loads isolated-vm. It reads commands from fd 0 and writes
  * reports to fd 1, one after the other and without an event loop: everything here is synchronous, and nothing of the
