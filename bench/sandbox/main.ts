@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg, release, type } from "node:os";
 import { parseArgs } from "node:util";
+import { measureHostile } from "./parts/corpus.ts";
 import { measureFairness } from "./parts/fairness.ts";
 import { measureLeak } from "./parts/leak.ts";
 import { measurePeers } from "./parts/peers.ts";
@@ -15,7 +16,7 @@ const parts: Record<string, (scale: Scale) => Promise<Part>> = {
   peers: measurePeers,
   fairness: measureFairness,
   leak: measureLeak,
-  // hook: `corpus`, the hostile programs of tests/hostile with their verdicts and times
+  corpus: measureHostile,
 };
 
 const { values, positionals } = parseArgs({

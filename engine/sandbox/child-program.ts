@@ -50,8 +50,13 @@ async function bundleChild(library: string): Promise<string> {
 }
 
 async function bundlePrelude(): Promise<string> {
-  const [main, ...parts] = await Promise.all([bundleGuest("entry"), ...partNames.map(bundlePart)]);
-  const state = `let way;const admit=(enter)=>{way=enter},parts={${parts.join()}};`;
+  const [main, outer, ...parts] = await Promise.all([
+    bundleGuest("entry"),
+    bundleGuest("outer-lockdown"),
+    ...partNames.map(bundlePart),
+  ]);
+  const outerLockdown = JSON.stringify(`"use strict";${outer}`);
+  const state = `let way;const admit=(enter)=>{way=enter},outerLockdown=${outerLockdown},parts={${parts.join()}};`;
   return `(function(){"use strict";${state}${main}return way;})()`;
 }
 

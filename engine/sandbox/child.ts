@@ -19,12 +19,18 @@ type Cell = {
   realm?: Realm;
   /** Scripts, contexts and references of the isolate that were made and not released. */
   held: number;
+  /** Its outer realm is closed to authors, see `guest/outer-realm.ts`; an author's code has run there all the same. */
+  sealed?: true;
+  soiled?: true;
 };
-type Live = { cell: Cell; realm: Realm; cpuBase: bigint };
+/** `cpuMs` is of the slices before, `cpuBaseMs` the thread's when this one began. */
+type Live = { cell: Cell; realm: Realm; cpuMs: number; cpuBaseMs: number };
 type Start = Extract<Command, { do: "start" }>;
 
 const scriptsMax = 256;
 const unheardMs = 100;
+/** Unheard rejections that are told of in one slice: reading one runs an author's getters, which may make the next. */
+const unheardMax = 20;
 /** Past this much memory the idle isolates that were used longest ago go, with the garbage in them. Asked once in so many runs. */
 const tidyBytes = 320 << 20;
 const tidyEvery = 16;
@@ -75,6 +81,7 @@ function obey({ header, body }: Frame): void {
       report({ kind: "failed", run: command.run, cpuMs: 0, why: "crash", message: "no such run" });
       return;
     }
+    live.cpuBaseMs = threadCpuMs();
     const ok = command.do === "settle" && command.ok;
     turn(command.run, live, command, [command.do, command.nowMs, command.id, ok, body]);
   }
@@ -93,7 +100,7 @@ function start(command: Start, input: string): void {
     cell = takeCell(command.key, command.memoryMiB);
     const realm = cell.realm ?? createRealm(cell);
     cell.realm = undefined;
-    const live = { cell, realm, cpuBase: cell.isolate.cpuTime };
+    const live = { cell, realm, cpuMs: 0, cpuBaseMs: threadCpuMs() };
     lives.set(run, live);
     cell.workflow ??= compileWorkflow(cell, script);
     const module: ivm.Reference = cell.workflow.runSync(realm.context, { reference: true, timeout: command.sliceMs });
@@ -104,7 +111,8 @@ function start(command: Start, input: string): void {
     turn(run, live, command, ["start", command.nowMs, 0, true, input, terms, entry]);
   } catch (error) {
     if (cell && !lives.has(run)) retire(cell);
-    if (error instanceof SyntaxError) reportSyntaxError(run, error);
+    // V8's parser runs out of stack on code that is nested deeply enough
+    if (error instanceof SyntaxError || error instanceof RangeError) reportSyntaxError(run, error);
     else fail(run, cell?.isolate, 0, error, "[]");
   }
 }
@@ -121,7 +129,10 @@ function turn(run: string, live: Live, { sliceMs }: Turn, args: unknown[]): void
   const { isolate } = live.cell;
   const { enter } = live.realm;
   try {
-    enterGuest(isolate, enter, args, sliceMs);
+    if (!enterGuest(live, args, sliceMs)) {
+      report({ kind: "failed", run, cpuMs: cpuSince(live), why: "flood", message: "more rejections than can be told" });
+      return;
+    }
     const records = drain(enter);
     const cpuMs = cpuSince(live);
     if (records.length > reportMaxChars) {
@@ -140,15 +151,28 @@ function drain(enter: ivm.Reference): string {
   return String(enter.applySync(undefined, ["drain"]));
 }
 
-/** isolated-vm throws what an author's promise was rejected with and nobody caught; that ends no run, it is logged. */
-function enterGuest(isolate: ivm.Isolate, enter: ivm.Reference, args: unknown[], timeout: number): void {
-  try {
-    enter.applySync(undefined, args, { timeout });
-  } catch (error) {
-    if (isolate.isDisposed || isTimeout(error)) throw error;
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    enter.applySync(undefined, ["unheard", 0, 0, false, text], { timeout: unheardMs });
+/**
+ * isolated-vm throws what an author's promise was rejected with and nobody caught; that ends no run, it is logged. It may say
+ * anything, also what isolated-vm says when time is up. False when there is no end of them.
+ */
+function enterGuest({ cell, realm }: Live, args: unknown[], sliceMs: number): boolean {
+  let given = args;
+  let timeout = sliceMs;
+  for (let unheard = 0; unheard <= unheardMax; unheard += 1) {
+    const beganAt = performance.now();
+    try {
+      realm.enter.applySync(undefined, given, { timeout });
+      return true;
+    } catch (error) {
+      const late = performance.now() - beganAt >= timeout - 1;
+      if (cell.isolate.isDisposed || (late && isTimeout(error))) throw error;
+      cell.soiled = true;
+      const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      given = ["unheard", 0, 0, false, text];
+      timeout = unheardMs;
+    }
   }
+  return false;
 }
 
 /** What a guest wrote before it was stopped: its logs are worth having. */
@@ -178,7 +202,8 @@ function isTimeout(error: unknown): boolean {
 function reportSyntaxError(run: string, { name, message }: Error): void {
   const place = /\[(workflow\.js:\d+:\d+)\]/.exec(message)?.[1] ?? "workflow.js";
   const stack = `${name}: ${message}\n    at ${place}`;
-  report({ kind: "slice", run, cpuMs: 0, ended: false }, JSON.stringify([{ k: "threw", name, message, stack }]));
+  const record = { k: "threw", name, message: message.slice(0, 2048), stack: stack.slice(0, 4096) };
+  report({ kind: "slice", run, cpuMs: 0, ended: false }, JSON.stringify([record]));
 }
 
 function drop(run: string, reuse: boolean): void {
@@ -186,7 +211,7 @@ function drop(run: string, reuse: boolean): void {
   if (!live) return;
   lives.delete(run);
   const { cell, realm } = live;
-  if (!reuse || cell.isolate.isDisposed) {
+  if (!reuse || cell.soiled || cell.isolate.isDisposed) {
     retire(cell);
     return;
   }
@@ -247,7 +272,20 @@ function createRealm(cell: Cell): Realm {
   hold(cell, 1);
   const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true });
   hold(cell, 1);
+  seal(cell, enter);
   return { context, enter };
+}
+
+/** Before any code of an author has run in the isolate. It tells of its success the only way there is out of that realm. */
+function seal(cell: Cell, enter: ivm.Reference): void {
+  if (cell.sealed) return;
+  try {
+    enter.applySync(undefined, ["seal"]);
+  } catch (error) {
+    if (!(error instanceof Error) || error.message !== "sealed") throw error;
+    cell.sealed = true;
+  }
+  if (!cell.sealed) throw new Error("the outer realm of an isolate cannot be sealed");
 }
 
 function release(cell: Cell, realm: Realm): void {
@@ -274,8 +312,17 @@ function remember(codeHash: string, script: string): void {
   if (scripts.size > scriptsMax && oldest !== undefined) scripts.delete(oldest);
 }
 
-function cpuSince({ cell, cpuBase }: Live): number {
-  return Number(cell.isolate.cpuTime - cpuBase) / 1e6;
+/** Not isolated-vm's own figure: that is time by the clock, which runs on while another process has the core. */
+function cpuSince(live: Live): number {
+  const nowMs = threadCpuMs();
+  live.cpuMs += nowMs - live.cpuBaseMs;
+  live.cpuBaseMs = nowMs;
+  return live.cpuMs;
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
 
 function report(header: Report, body = "[]"): void {

@@ -3,6 +3,7 @@ import { endRun, nextCommand, overBudget, type PoolRun, type Slice, wallLeftMs }
 import type { Report } from "./protocol.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
 import type { Shares } from "./shares.ts";
+import { createWeights, noteSlice, type Weights } from "./weights.ts";
 
 type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
 
@@ -17,7 +18,8 @@ export type Lane = {
   /** Runs with a backlog, in order. */
   queue: PoolRun[];
   current: PoolRun | undefined;
-  /** When the slice under way should have come back by, on the clock of `performance.now()`. */
+  /** When its own limit should have stopped the slice under way, and when it is given up, on the clock of `performance.now()`. */
+  lateMs: number;
   dueMs: number;
   /** Until when the lane counts as one for tenants that hold processes for long. */
   heavyUntilMs: number;
@@ -26,8 +28,9 @@ export type Lane = {
   /** Keys of the isolates that are likely idle in the process, and code that it has been sent. */
   warm: Set<string>;
   known: Set<string>;
-  /** The slice that was under way when the process was last weighed, and its weight when that slice was first seen. */
-  weighed: { slice: Slice; bytes: number } | undefined;
+  /** The slice that was under way when the process was last looked at, and its weight and CPU time when that was first seen. */
+  seen: { slice: Slice; bytes: number; cpuMs: number; grownBytes: number } | undefined;
+  weights: Weights;
   /** What the process last said that it holds, and whoever waits for what it says next. */
   counts: Counts;
   counting: PromiseWithResolvers<void> | undefined;
@@ -46,6 +49,8 @@ export type LaneEvents = {
 };
 
 const overdueSlackMs = 150;
+/** A slice that its own limit stops has come back by then. */
+const lateSlackMs = 10;
 /** Light runs keep away from a lane for so long after a heavy one was in it: the next one is likely to come soon. */
 const heavyRestMs = 1000;
 const warmMax = 256;
@@ -73,13 +78,15 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
     runs: new Set(),
     queue: [],
     current: undefined,
+    lateMs: 0,
     dueMs: 0,
     heavyUntilMs: 0,
     state: "starting",
     wasReady: false,
     warm: new Set(),
     known: new Set(),
-    weighed: undefined,
+    seen: undefined,
+    weights: createWeights(),
     counts: { idle: 0, live: 0, handles: 0 },
     counting: undefined,
   };
@@ -147,6 +154,7 @@ function enter(lane: Lane, run: PoolRun, slice: Slice): void {
   lane.known.add(codeHash);
   lane.warm.delete(run.key);
   const nowMs = performance.now();
+  lane.lateMs = nowMs + sliceMs + lateSlackMs;
   lane.dueMs = nowMs + 2 * sliceMs + overdueSlackMs;
   if (lane.shares.isHeavy(run.job.tenant)) lane.heavyUntilMs = nowMs + sliceMs + heavyRestMs;
   lane.process.send(command, body);
@@ -177,7 +185,9 @@ function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: stri
 }
 
 function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): void {
-  lane.shares.charge(run.job.tenant, Math.max(0, report.cpuMs - run.cpuMs));
+  const cpuMs = Math.max(0, report.cpuMs - run.cpuMs);
+  lane.shares.charge(run.job.tenant, cpuMs);
+  noteSlice(lane.weights, run, cpuMs);
   hearSlice(run, report, body);
   if (report.kind === "failed" || !report.ended) return;
   run.forgotten = true;

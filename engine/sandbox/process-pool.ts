@@ -3,14 +3,15 @@ import { availableParallelism } from "node:os";
 import type { HostCallHandler, Rest, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { type Breaker, type BreakerTerms, createBreaker } from "./breaker.ts";
 import { childProgram } from "./child-program.ts";
+import { judge } from "./judge.ts";
 import { type Lane, type LaneEvents, openLane } from "./lane.ts";
-import { judge, watch } from "./lane-watch.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
 import { createTally, statsOf, type Tally, tallyRun } from "./pool-stats.ts";
 import type { ProcessEnd } from "./sandbox-process.ts";
 import { isFree, mayTake, rise, seat } from "./seating.ts";
 import { createShares, type Shares } from "./shares.ts";
 import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
+import { watch } from "./watchdog.ts";
 
 /** How large a pool may be. Every option has a default. */
 export type ProcessPoolOptions = {

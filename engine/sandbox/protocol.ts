@@ -62,6 +62,8 @@ export type Report = v.InferOutput<typeof Report>;
 /** Not checked again: it is part of a text that `JSON.parse` has just read. */
 const ParsedJson = v.custom<Json>((value) => value !== undefined);
 
+const text = (maxChars: number) => v.pipe(v.string(), v.maxLength(maxChars));
+
 /** What a guest said in one slice, in order: the body of a `slice` or `failed` report. */
 export const GuestRecords = v.array(
   v.variant("k", [
@@ -72,12 +74,12 @@ export const GuestRecords = v.array(
       text: v.string(),
     }),
     v.object({ k: v.literal("truncated") }),
-    v.object({ k: v.literal("call"), seq: Count, name: v.string(), args: ParsedJson }),
+    v.object({ k: v.literal("call"), seq: Count, name: text(64), args: ParsedJson }),
     v.object({ k: v.literal("timer"), id: Count, ms: v.pipe(v.number(), v.minValue(0)) }),
     v.object({ k: v.literal("clear"), id: Count }),
     v.object({ k: v.literal("returned"), value: ParsedJson }),
-    v.object({ k: v.literal("refused"), message: v.string() }),
-    v.object({ k: v.literal("threw"), name: v.string(), message: v.string(), stack: v.string() }),
+    v.object({ k: v.literal("refused"), message: text(4096) }),
+    v.object({ k: v.literal("threw"), name: text(256), message: text(4096), stack: text(8192) }),
     v.object({ k: v.literal("stray"), id: Count }),
   ]),
 );

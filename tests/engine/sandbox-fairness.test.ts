@@ -3,7 +3,7 @@ import { createRun } from "../../engine/sandbox/pool-run.ts";
 import { createProcessPool, type ProcessPoolOptions } from "../../engine/sandbox/process-pool.ts";
 import { createShares } from "../../engine/sandbox/shares.ts";
 import { createWaitingRoom } from "../../engine/sandbox/waiting-room.ts";
-import type { HostAnswer, HostCallHandler, Sandbox, SandboxOutcome } from "../../engine/sandbox.ts";
+import type { HostAnswer, HostCallHandler, Sandbox } from "../../engine/sandbox.ts";
 import { moduleOf, runSource, smallBudgets } from "../contracts/sandbox.ts";
 
 const opened: Sandbox[] = [];

@@ -2,7 +2,7 @@ import { define, install } from "./globals.ts";
 import { kept } from "./outbox.ts";
 
 const RealDate = Date;
-const { construct } = Reflect;
+const { apply, construct, getOwnPropertyDescriptor } = Reflect;
 let nowMs = 0;
 let startMs = 0;
 
@@ -31,4 +31,27 @@ export function installClock(): void {
   kept.define(StillDate, "prototype", { value: RealDate.prototype, writable: false });
   define(RealDate.prototype, "constructor", StillDate);
   install("Date", StillDate);
+  installIntl();
+}
+
+/** `Intl` writes the present when it is given no date. */
+function installIntl(): void {
+  const { prototype } = Intl.DateTimeFormat;
+  const movingParts = prototype.formatToParts;
+  const boundFormat = getOwnPropertyDescriptor(prototype, "format")?.get;
+  if (boundFormat === undefined) throw new Error("Intl.DateTimeFormat has changed");
+  // on the formatter's own function, which no author gets: it must be the same each time it is asked for
+  const still = Symbol("still");
+  const get = function format(this: unknown): unknown {
+    const moving = apply(boundFormat, this, []);
+    if (kept.get(moving, still) === undefined) {
+      define(moving, still, (date?: unknown) => apply(moving, undefined, [date === undefined ? nowMs : date]));
+    }
+    return kept.get(moving, still);
+  };
+  kept.define(prototype, "format", { get, configurable: true });
+  const partsOf = function formatToParts(this: unknown, date?: unknown): unknown {
+    return apply(movingParts, this, [date === undefined ? nowMs : date]);
+  };
+  define(prototype, "formatToParts", partsOf);
 }

@@ -7,6 +7,7 @@ import { callHost, settleCall } from "./host-calls.ts";
 import { deepFreeze, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
 import { drain, emitLast, kept, quote } from "./outbox.ts";
+import { sealOuterRealm } from "./outer-realm.ts";
 import { loadPart } from "./parts.ts";
 import { fireTimer, installTimers } from "./timers.ts";
 
@@ -26,7 +27,7 @@ installLazily(["crypto"], () => loadPart("crypto"));
 
 /** One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. */
 function enter(
-  what: "start" | "settle" | "fire" | "unheard" | "drain",
+  what: "seal" | "start" | "settle" | "fire" | "unheard" | "drain",
   nowMs: number,
   id: number,
   ok: boolean,
@@ -37,6 +38,10 @@ function enter(
   if (what === "drain") return drain();
   if (what === "unheard") {
     logUnheard(text);
+    return "";
+  }
+  if (what === "seal") {
+    sealOuterRealm();
     return "";
   }
   setClock(nowMs);
@@ -67,7 +72,7 @@ async function run(mode: StartTerms["mode"], input: string, resultBytes: number,
   const given = argumentsFrom(input);
   try {
     evaluate();
-    const workflow: unknown = Reflect.get(globalThis, "__workflow");
+    const workflow: unknown = kept.get(globalThis, "__workflow");
     if (mode === "inspect") {
       emitLast(`{"k":"returned","value":"${typeof workflow}"}`);
       return;
@@ -110,16 +115,15 @@ function partOf(error: unknown, part: "name" | "message" | "stack", chars: numbe
   try {
     if (typeof error !== "object" || error === null || !(part in error)) {
       if (part === "name") return "Error";
-      return part === "message"
-        ? `${typeof error === "string" ? error : `thrown: ${show(error)}`}`.slice(0, chars)
-        : "";
+      return part === "message" ? kept.cut(typeof error === "string" ? error : `thrown: ${show(error)}`, chars) : "";
     }
-    return `${Reflect.get(error, part)}`.slice(0, chars);
+    return kept.cut(`${kept.get(error, part)}`, chars);
   } catch {
     return part === "name" ? "Error" : "";
   }
 }
 
 function show(value: unknown): string {
-  return typeof value === "object" ? kept.stringify(value) : String(value);
+  if (typeof value === "object") return kept.stringify(value);
+  return typeof value === "symbol" ? "a symbol" : `${value}`;
 }

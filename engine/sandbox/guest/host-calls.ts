@@ -1,3 +1,4 @@
+import { define } from "./globals.ts";
 import { jsonText } from "./json-only.ts";
 import { emit, emitCall, kept, quote, waitingCalls, waitingChars } from "./outbox.ts";
 
@@ -42,11 +43,11 @@ export function settleCall(seq: number, ok: boolean, text: string): void {
 
 function hostError(value: unknown): Error {
   const error = new Error(textOf(value, "message"));
-  kept.define(error, "name", { value: textOf(value, "name"), writable: true, configurable: true });
+  define(error, "name", textOf(value, "name"));
   return error;
 }
 
 function textOf(value: unknown, key: "name" | "message"): string {
   if (typeof value !== "object" || value === null) return "Error";
-  return `${Reflect.get(value, key)}`;
+  return `${kept.get(value, key)}`;
 }
