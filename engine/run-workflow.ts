@@ -3,12 +3,14 @@ import { StripeCheckoutValues } from "../schemas/config.ts";
 import type { Identity } from "../schemas/identity.ts";
 import type { Json, JsonObject } from "../schemas/json.ts";
 import { WorkflowResult } from "../schemas/workflow.ts";
-import { createHost, type HostCallRecord, type RunContext } from "./capabilities.ts";
+import type { RunContext } from "./capabilities/call.ts";
+import { createHost, type HostCallRecord } from "./capabilities.ts";
 import type { CompiledMethod, CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import type { VisitorContext } from "./context.ts";
 import { testGroup100 } from "./identity.ts";
 import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import { issuesOf } from "./issues.ts";
+import { returnEndpoint } from "./return-url.ts";
 import { sourcePosition } from "./sandbox/source-position.ts";
 import type { LogLine, SandboxOutcome } from "./sandbox.ts";
 
@@ -63,7 +65,8 @@ export async function runWorkflow(
       runId,
       tenant: `${environment.id}:${method.slug}`,
       module: { codeHash: method.workflow.codeHash, script: method.workflow.script },
-      input: argument,
+      // what `utils` is made of, beside what the workflow is given
+      input: { ...argument, utils: { returnEndpoint: returnEndpoint(engine.publicUrl) } },
       budgets,
       signal,
     },

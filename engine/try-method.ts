@@ -37,7 +37,15 @@ export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried>
   const workflow = input.workflow === null ? method.workflow : await compiled(engine, input.workflow);
   const eventId = newEventId();
   const run = await runWorkflow(
-    { engine, environment, budgets: config.budgets, sale: null, idempotencyKey: `scrip-try-${eventId}` },
+    {
+      engine,
+      environment,
+      budgets: config.budgets,
+      identity,
+      method: method.slug,
+      sale: null,
+      idempotencyKey: `scrip-try-${eventId}`,
+    },
     {
       runId: eventId,
       method: { ...method, workflow },
