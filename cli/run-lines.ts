@@ -15,11 +15,16 @@ export function didWork({ verdict }: RunReport): boolean {
   return verdict.kind === "result";
 }
 
-function verdictLines({ verdict, wallMs, cpuMs }: RunReport, colors: Colors): string[] {
+function verdictLines({ verdict, error, wallMs, cpuMs }: RunReport, colors: Colors): string[] {
   const times = colors.dim(`${milliseconds(wallMs)}, CPU ${milliseconds(cpuMs)}`);
   if (verdict.kind !== "result") {
     const said = verdict.kind === "broken" ? "The workflow broke" : "The workflow could not be run";
-    return [`${colors.red("✖")} ${colors.bold(said)}  ${times}`, `  ${colors.red(printable(verdict.reason))}`];
+    const frames = (error?.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+    return [
+      `${colors.red("✖")} ${colors.bold(said)}  ${times}`,
+      `  ${colors.red(printable(verdict.reason))}`,
+      ...frames.map((line) => colors.dim(printable(line))),
+    ];
   }
   const { success, statusCode, message, url, properties } = verdict.result;
   const status = statusCode ?? (success ? 200 : 400);

@@ -25,6 +25,7 @@ const LogLine = v.object({ level: v.string(), atMs: v.number(), message: v.strin
 export const RunReport = v.looseObject({
   verdict: Verdict,
   outcome: v.string(),
+  error: v.optional(v.nullable(v.object({ stack: v.string() })), null),
   logs: v.array(LogLine),
   logsTruncated: v.boolean(),
   hostCalls: v.array(HostCall),

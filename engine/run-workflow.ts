@@ -11,7 +11,7 @@ import { testGroup100 } from "./identity.ts";
 import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import { issuesOf } from "./issues.ts";
 import { returnEndpoint } from "./return-url.ts";
-import { sourcePosition } from "./sandbox/source-position.ts";
+import { type Position, readableStack, sourcePosition } from "./sandbox/source-position.ts";
 import type { LogLine, SandboxOutcome } from "./sandbox.ts";
 
 /** What a workflow is run on. */
@@ -31,6 +31,9 @@ export type RunVerdict =
   | { kind: "broken"; reason: string }
   | { kind: "unavailable"; reason: string };
 
+/** An error of the author's code. `line` and `column` count from 1, and are null for an error that is of no place. */
+export type ThrownError = { name: string; message: string; line: number | null; column: number | null; stack: string };
+
 /** One run, as the event keeps it. Times in milliseconds. */
 export type WorkflowRun = {
   verdict: RunVerdict;
@@ -38,6 +41,8 @@ export type WorkflowRun = {
   codeHash: string;
   input: JsonObject;
   result: Json;
+  /** What the workflow threw, with its place and stack in the author's TypeScript; null when it threw nothing. */
+  error: ThrownError | null;
   logs: LogLine[];
   logsTruncated: boolean;
   hostCalls: HostCallRecord[];
@@ -72,13 +77,16 @@ export async function runWorkflow(
     },
     host.handler,
   );
+  const { sourceMap } = method.workflow;
+  const error = thrownIn(run.outcome, sourceMap);
   return {
-    verdict: verdictOf(run.outcome, method),
+    verdict: verdictOf(run.outcome, error),
     outcome: run.outcome.kind,
     codeHash: method.workflow.codeHash,
     input: argument,
     result: run.outcome.kind === "returned" ? run.outcome.value : null,
-    logs: run.logs,
+    error,
+    logs: run.logs.map((line) => ({ ...line, message: readableStack(sourceMap, line.message) })),
     logsTruncated: run.logsTruncated,
     hostCalls: host.calls,
     unheard: host.hasUnheard(),
@@ -120,7 +128,15 @@ function redemptionValues(offer: CompiledOffer, plan: CompiledPlan | null): Json
   return { accountId: values.accountId, instructions: checkoutInstructions(values, plan?.plan ?? null) };
 }
 
-function verdictOf(outcome: SandboxOutcome, method: CompiledMethod): RunVerdict {
+function thrownIn(outcome: SandboxOutcome, sourceMap: string): ThrownError | null {
+  if (outcome.kind !== "threw") return null;
+  const { name, message, stack, line, column } = outcome.error;
+  const at: Position | undefined =
+    line === undefined ? undefined : sourcePosition(sourceMap, { line, column: column ?? 1 });
+  return { name, message, line: at?.line ?? null, column: at?.column ?? null, stack: readableStack(sourceMap, stack) };
+}
+
+function verdictOf(outcome: SandboxOutcome, thrown: ThrownError | null): RunVerdict {
   switch (outcome.kind) {
     case "returned": {
       const parsed = v.safeParse(WorkflowResult, outcome.value);
@@ -131,10 +147,8 @@ function verdictOf(outcome: SandboxOutcome, method: CompiledMethod): RunVerdict 
       return { kind: "broken", reason: `the workflow returned something else than a result: ${problems.join("; ")}` };
     }
     case "threw": {
-      const { name, message, line, column } = outcome.error;
-      const at =
-        line === undefined ? undefined : sourcePosition(method.workflow.sourceMap, { line, column: column ?? 1 });
-      const where = at === undefined ? "" : ` (line ${at.line}, column ${at.column})`;
+      const { name, message } = outcome.error;
+      const where = !thrown?.line ? "" : ` (line ${thrown.line}, column ${thrown.column})`;
       return { kind: "broken", reason: `the workflow threw ${name}: ${message}${where}` };
     }
     case "cancelled":
