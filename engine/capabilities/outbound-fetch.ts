@@ -1,4 +1,4 @@
-import { fetchOutbound, OutboundRequest } from "../outbound.ts";
+import { fetchOutbound, OutboundError, OutboundRequest } from "../outbound.ts";
 import { type Capability, CapabilityError, parseArguments } from "./call.ts";
 
 /** `fetch`: reaches the environment's allowed origins. */
@@ -7,7 +7,7 @@ export const callFetch: Capability = ({ engine, environment, budgets }, args) =>
   const { responseBytes, wallMs } = budgets;
   const policy = { origins: environment.compiled.config.outboundOrigins, responseBytes, timeoutMs: wallMs };
   return fetchOutbound(engine.publicFetch, request, policy).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : "unknown error";
-    throw new CapabilityError(`fetch failed: ${reason}`);
+    if (error instanceof OutboundError) throw new CapabilityError(`fetch failed: ${error.message}`);
+    throw error;
   });
 };

@@ -18,7 +18,10 @@ lockdown();
 installClock();
 installConsole();
 installTimers();
-installLazily(["AbortController", "AbortSignal", "Headers", "Request", "Response", "fetch"], () => loadPart("fetch"));
+installLazily(
+  ["AbortController", "AbortSignal", "Event", "EventTarget", "Headers", "Request", "Response", "fetch"],
+  () => loadPart("fetch"),
+);
 installLazily(["TextEncoder", "TextDecoder", "atob", "btoa"], () => loadPart("encoding"));
 installLazily(["URL", "URLSearchParams"], () => loadPart("url"));
 installLazily(["structuredClone", "DOMException"], () => loadPart("structured-clone"));

@@ -1,4 +1,5 @@
 import { keyOfRun } from "./chance.ts";
+import { elapsedMs } from "./clock.ts";
 import { domException, domExceptionClass } from "./dom-exception.ts";
 import { lazily, provide } from "./globals.ts";
 import { callHost } from "./host-calls.ts";
@@ -34,5 +35,5 @@ export function loadPart(name: PartName): void {
 }
 
 function makeCore() {
-  return { callHost, domException, domExceptionClass, keyOfRun, kept, lazily, loadPart, provide, utils };
+  return { callHost, domException, domExceptionClass, elapsedMs, keyOfRun, kept, lazily, loadPart, provide, utils };
 }
