@@ -61,7 +61,8 @@ function callLines({ hostCalls }: RunReport, colors: Colors): string[] {
   const lines = hostCalls.flatMap((call) => {
     const { status, problem } = answerOf(call);
     const painted = problem === null ? colors.green(status) : colors.red(status);
-    const head = `  ${colors.dim(milliseconds(call.durationMs).padStart(9))}  ${painted}  ${printable(targetOf(call))}`;
+    const target = printable(targetOf(call)) + (call.simulated ? colors.dim("  (a try: not done)") : "");
+    const head = `  ${colors.dim(milliseconds(call.durationMs).padStart(9))}  ${painted}  ${target}`;
     return problem === null ? [head] : [head, `${" ".repeat(13)}${colors.red(printable(problem))}`];
   });
   return [colors.bold("Host calls"), ...lines];

@@ -111,6 +111,7 @@ async function attempt(
       method: methodFor(admitted).slug,
       sale: { claim, offerId: offer.id, planId: plan?.id ?? null, offerVersion: claims.version },
       idempotencyKey: await idempotencyKey(claim),
+      guarded: false,
     },
     {
       runId: claim.claimId,

@@ -7,6 +7,7 @@ import type { RunContext } from "./capabilities/call.ts";
 import { createHost, type HostCallRecord } from "./capabilities.ts";
 import type { CompiledMethod, CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import type { VisitorContext } from "./context.ts";
+import { maskedEnv } from "./environments.ts";
 import { testGroup100 } from "./identity.ts";
 import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import { issuesOf } from "./issues.ts";
@@ -64,7 +65,7 @@ export async function runWorkflow(
 ): Promise<WorkflowRun> {
   const { engine, environment, budgets } = context;
   const host = createHost(context);
-  const argument = argumentOf(input, environment.env);
+  const argument = argumentOf(input, context.guarded ? maskedEnv(environment) : environment.env);
   const run = await engine.sandbox.run(
     {
       runId,

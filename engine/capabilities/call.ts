@@ -25,6 +25,11 @@ export type RunContext = {
   /** The redemption that the run is for; null for a try, which sells and changes nothing. */
   sale: Sale | null;
   idempotencyKey: string;
+  /**
+   * Whether the workflow was written by somebody who may not publish it: it sees no secret's value and reaches Stripe with test
+   * keys only.
+   */
+  guarded: boolean;
 };
 
 /** What one call knows of its run. Calls in `unheard` may have had an effect that nobody was told of. */

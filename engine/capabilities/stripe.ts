@@ -22,6 +22,11 @@ export const callStripe: Capability = async (context, args) => {
   const secretKey = environment.stripeAccounts.get(accountId);
   if (secretKey === undefined)
     throw new CapabilityError(`unknown Stripe account ${accountId}: connect it to this environment`);
+  if (context.guarded && !/^[rs]k_test_/.test(secretKey)) {
+    throw new CapabilityError(
+      "a source of your own reaches Stripe with test keys only, unless your role is publisher: try the version in force, or an environment with a test key",
+    );
+  }
   const sells = createsCheckoutSession(request);
   if (sells && Object.keys(request.headers ?? {}).some((name) => /^stripe-account$/i.test(name)))
     throw new CapabilityError("a Checkout Session cannot be made for Stripe-Account: connect that account instead");
