@@ -1,3 +1,4 @@
+import { LibsqlError } from "@libsql/client";
 import { eq } from "drizzle-orm";
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -138,6 +139,32 @@ describe("a counter", () => {
     const token = await tokenOf(world, "count-failing", user("d"));
     for (let i = 0; i < 2; i++) expect((await redeemAs(world, user("d"), token)).status).toBe(531);
     expect(await counter("failing")).toEqual([2]);
+  });
+
+  test("that the database may have counted, or not, is counted under the same number the next time", async () => {
+    const { engine } = world;
+    const { run } = engine.sandbox;
+    const { storage } = engine;
+    const token = await tokenOf(world, "count-failing", user("unsure"));
+    const lost = new LibsqlError("the connection was lost", "SERVER_ERROR");
+    engine.sandbox.run = async (job, host) => {
+      engine.sandbox.run = run;
+      engine.storage = { ...storage, write: () => Promise.reject(lost) };
+      return run(job, async (call) => {
+        const answer = await host(call);
+        engine.storage = storage;
+        return answer;
+      });
+    };
+    const first = await runAs(world, "count-failing", user("unsure"), token);
+    expect(first.run.verdict.reason).toContain("the database does not answer just now");
+    const [row] = await storage.db
+      .select()
+      .from(redemptions)
+      .where(eq(redemptions.identityKey, "user:unsure@example.com"));
+    expect(row).toMatchObject({ status: "running", attempt: 1, leaseUntil: 0 });
+    const second = await runAs(world, "count-failing", user("unsure"), token);
+    expect(second.run.verdict.reason).toContain("after counting");
   });
 
   test("is left alone by a run whose claim is somebody else's meanwhile", async () => {
