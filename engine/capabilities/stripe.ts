@@ -33,8 +33,9 @@ export const callStripe: Capability = async (context, args) => {
   const returning = sells ? await withReturn(context, request) : { request };
   const sold = sells && sale !== null ? { ...sale, ...returning.sale } : null;
   const sent = sold === null ? returning.request : withReferences(returning.request, environment.id, sold);
+  const client = engine.stripe(secretKey);
   if (request.method === "POST") unheard.add(seq);
-  const answer = await sendToStripe(engine.stripe(secretKey), sent, `${context.idempotencyKey}-${seq}`);
+  const answer = await sendToStripe(client, sent, `${context.idempotencyKey}-${seq}`);
   // recorded before the workflow learns of the session: no buyer can pay for what we do not know of
   if (sold !== null && answer.ok) await recordPendingPurchase(engine, { accountId, answer: answer.body, sale: sold });
   if (isHeard(answer)) unheard.delete(seq);
