@@ -1,3 +1,4 @@
+// Past 250 lines: one noun of the workflow, `utils.identity`, each function with its bounds and its races.
 import { LibsqlError } from "@libsql/client";
 import { eq } from "drizzle-orm";
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from "jose";
