@@ -34,6 +34,7 @@ const TryAnswer = v.object({
   eventId: v.string(),
   offer: v.string(),
   plan: v.nullable(v.string()),
+  secretsMasked: v.boolean(),
   run: Json,
 });
 
@@ -77,8 +78,9 @@ const attempt = operation({
   tag: "Manage",
   summary: "Run a method's workflow on an offer without redeeming it",
   description:
-    "Host calls are real: a Checkout Session is made, but nothing is recorded as a purchase. `workflow` tries a source " +
-    "that is not applied yet in the method's place.",
+    "Calls to Stripe and to other servers are real: a Checkout Session is made, but nothing is recorded as a purchase, and " +
+    "nothing of our own is changed. `workflow` tries a source that is not applied yet in the method's place; for a role " +
+    "below `publisher` it sees `***` for each secret (`secretsMasked`), and reaches Stripe with test keys only.",
   security: "admin",
   body: TryRequest,
   answers: { 200: TryAnswer },
@@ -113,7 +115,7 @@ export function manageMethods(engine: Engine): Hono {
         identity: { authType, isAuthenticated, identifier, jwtClaims: {} },
         offerSlug: offer,
         planSlug: plan,
-        author: admin.label,
+        author: admin,
       });
       const run = JSON.parse(maskedText(shownRun(tried.run, environment), secretsOf(environment)));
       return c.json({ status: "success", ...tried, run });

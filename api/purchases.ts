@@ -55,15 +55,16 @@ function addReturn(app: Hono, engine: Engine, options: AppOptions): void {
     tag,
     summary: "Where Stripe sends a buyer's browser back to",
     description:
-      "With `key` (and `session_id`), the return of a purchase that a page began: redirects to its `returnUrl`. With " +
-      "`session_id` and `to`, for sessions that a workflow made: fulfils, and redirects to `to` if that is allowed. " +
+      "With `key` (and `session_id`), the return of a purchase that a page began, or a workflow with " +
+      "`utils.purchase.returnUrl`: redirects to where it was to come back to. With `session_id` and `to`, for other " +
+      "sessions of workflows: fulfils, and redirects to `to` if that is allowed. " +
       "Stripe is asked what became of the session; nothing else in the address is believed.",
     security: "none",
     query: {
       key: "The key of a purchase's own return address",
       session_id: "The Checkout Session: Stripe fills in `{CHECKOUT_SESSION_ID}`",
       cancelled: "`1`: the buyer left the checkout",
-      to: "Where to go on to, for sessions of workflows",
+      to: "Where to go on to, for sessions without a key and for buyers who left the checkout",
     },
     answers: { 303: null },
     errors: [403, 404],
@@ -77,10 +78,10 @@ function addReturn(app: Hono, engine: Engine, options: AppOptions): void {
 const returnHeaders = { "Cache-Control": "no-store", "Referrer-Policy": "no-referrer" };
 
 function returnedBy({ key, session_id: sessionId, to, cancelled }: Record<string, string | undefined>): PurchaseReturn {
-  if (key !== undefined) return { key, sessionId: sessionId ?? null, cancelled: cancelled === "1" };
+  if (key !== undefined) return { key, sessionId: sessionId ?? null, cancelled: cancelled === "1", to: to ?? null };
   if (sessionId === undefined || to === undefined)
     throw new ScripError("purchase_not_found", "There is no such purchase");
-  return { sessionId, to };
+  return { key: null, sessionId, to };
 }
 
 function addExchange(app: Hono, engine: Engine, options: AppOptions): void {

@@ -17,6 +17,7 @@ import { webhookEndpoints } from "../schemas/webhook-tables.ts";
 import { type BudgetMaxima, withinMaxima } from "./budgets.ts";
 import { type CompiledConfig, compileConfig } from "./config/compiled.ts";
 import { ScripError } from "./error.ts";
+import { mask } from "./masking.ts";
 import { openSealedRows } from "./sealed-rows.ts";
 import type { Storage } from "./storage.ts";
 import { throttledLook } from "./throttled-look.ts";
@@ -43,6 +44,11 @@ export type Environment = {
   /** The enabled endpoints of outgoing webhooks. `types` empty means all. */
   webhookEndpoints: readonly { id: string; types: readonly string[] }[];
 };
+
+/** What workflows see in `env`, with a mask in the place of each secret. */
+export function maskedEnv({ env, secrets }: Environment): Record<string, string> {
+  return { ...env, ...Object.fromEntries([...secrets.keys()].map((name) => [name, mask])) };
+}
 
 /** The environments of this process. */
 export type Environments = {

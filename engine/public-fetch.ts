@@ -1,28 +1,48 @@
-import { lookup } from "node:dns";
+import { type LookupAddress, lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 import { Agent, fetch as undiciFetch } from "undici";
+import { OutboundError } from "./outbound.ts";
+
+/** Of IPv6 only this is given out to the public internet (RFC 4291 §2.4, IANA's registry of global unicast). */
+const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 
 /**
  * Whether an address belongs to the public internet: not private, loopback, link-local (where clouds keep their
- * metadata), multicast, reserved, or one of these wrapped into IPv6.
+ * metadata), shared, multicast, reserved, of one network card, or one of these wrapped into IPv6.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
-  return ipaddr.process(address).range() === "unicast";
+  const parsed = ipaddr.process(address);
+  if (parsed.range() !== "unicast") return false;
+  return parsed.kind() === "ipv4" || (!address.includes("%") && parsed.match(globalUnicast));
 }
 
+/** What tests want otherwise: which addresses are well, and who tells the addresses of a name. */
+export type PublicFetchOptions = { isAllowed?: (address: string) => boolean; resolve?: Resolve };
+
+/** All addresses of a name, as `dns.lookup` tells them. */
+export type Resolve = (
+  hostname: string,
+  options: { all: true },
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 /**
- * A `fetch` that connects to public addresses only. The address is checked where the connection is made, after DNS,
- * so that a name that changes its mind between check and use gains nothing. Node only.
+ * A `fetch` that connects to public addresses only. The address is checked where the connection is made: it is connected to
+ * what DNS said in that very question, so that a name that changes its mind between check and use gains nothing. A name
+ * with one address that is not public has none. Node only.
  */
-export function createPublicFetch(isAllowed: (address: string) => boolean = isPublicAddress): typeof fetch {
+export function createPublicFetch({
+  isAllowed = isPublicAddress,
+  resolve = lookup,
+}: PublicFetchOptions = {}): typeof fetch {
   const checkedLookup: LookupFunction = (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, "", 0);
       const refused = addresses.find(({ address }) => !isAllowed(address));
       const [first] = addresses;
-      if (refused !== undefined || first === undefined) return callback(new Error(refusal(hostname)), "", 0);
+      if (refused !== undefined || first === undefined) return callback(refusal(hostname), "", 0);
       return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };
@@ -31,12 +51,12 @@ export function createPublicFetch(isAllowed: (address: string) => boolean = isPu
     const url = new URL(input instanceof Request ? input.url : input);
     // a literal address is never looked up
     const literal = url.hostname.replace(/^\[|\]$/g, "");
-    if (isIP(literal) !== 0 && !isAllowed(literal)) throw new Error(refusal(literal));
+    if (isIP(literal) !== 0 && !isAllowed(literal)) throw refusal(literal);
     return undiciFetch(url, { ...init, dispatcher });
   };
   return publicFetch;
 }
 
-function refusal(host: string): string {
-  return `${host} is not a public address`;
+function refusal(host: string): OutboundError {
+  return new OutboundError(`${host} is not a public address`);
 }

@@ -108,8 +108,11 @@ async function attempt(
       engine,
       environment: caller.environment,
       budgets: caller.environment.compiled.config.budgets,
+      identity: admitted.identity,
+      method: methodFor(admitted).slug,
       sale: { claim, offerId: offer.id, planId: plan?.id ?? null, offerVersion: claims.version },
       idempotencyKey: await idempotencyKey(claim),
+      guarded: false,
     },
     {
       runId: claim.claimId,

@@ -1,4 +1,5 @@
 import type { Identity } from "../schemas/identity.ts";
+import type { Admin } from "./admin.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import { checkWorkflow } from "./config/validate.ts";
 import { visitorContext } from "./context.ts";
@@ -18,14 +19,21 @@ export type TryInput = {
   identity: Identity;
   offerSlug: string | null;
   planSlug: string | null;
-  author: string;
+  author: Admin;
 };
 
-/** What a try showed. */
-export type Tried = { eventId: string; offer: string; plan: string | null; run: WorkflowRun };
+/** What a try showed. `secretsMasked` says that the run saw `***` in the place of each secret. */
+export type Tried = {
+  eventId: string;
+  offer: string;
+  plan: string | null;
+  secretsMasked: boolean;
+  run: WorkflowRun;
+};
 
 /**
- * Runs a method's workflow for real, host calls included, without redeeming anything: no token, no claim, no purchase.
+ * Runs a method's workflow for real, host calls included, without redeeming anything: no token, no claim, no purchase, no
+ * change of our own data. A source of somebody who may not publish it is guarded (decision 0016).
  * Throws `method_not_found`, `offer_not_found`, `config_invalid` for a workflow that does not compile, or `sandbox_busy` when
  * nothing of it was run.
  */
@@ -37,9 +45,19 @@ export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried>
   const offer = findOffer(input);
   const plan = findPlan(offer, input.planSlug);
   const workflow = input.workflow === null ? method.workflow : await compiled(engine, input.workflow);
+  const guarded = input.workflow !== null && input.author.role !== "publisher";
   const eventId = newEventId();
   const run = await runWorkflow(
-    { engine, environment, budgets: config.budgets, sale: null, idempotencyKey: `scrip-try-${eventId}` },
+    {
+      engine,
+      environment,
+      budgets: config.budgets,
+      identity,
+      method: method.slug,
+      sale: null,
+      idempotencyKey: `scrip-try-${eventId}`,
+      guarded,
+    },
     {
       runId: eventId,
       method: { ...method, workflow },
@@ -63,14 +81,15 @@ export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried>
       offer,
       run,
       eventId,
-      author: input.author,
+      secretsMasked: guarded,
+      author: input.author.label,
       nowMs: engine.now(),
     }),
   );
   if (run.verdict.kind === "unavailable" && neverRan.has(run.verdict.cause)) {
     throw sandboxBusy(`The workflow could not be tried: ${run.verdict.reason}`, run.verdict, eventId);
   }
-  return { eventId, offer: offer.offer.slug, plan: plan?.plan.slug ?? null, run };
+  return { eventId, offer: offer.offer.slug, plan: plan?.plan.slug ?? null, secretsMasked: guarded, run };
 }
 
 /** Where a run began, what became of it is worth showing to whoever tries the workflow. */

@@ -10,6 +10,8 @@ export type Vault = {
   seal(plaintext: string, context: string): Promise<string>;
   /** Rejects when the key or the context is another one. */
   open(sealed: string, context: string): Promise<string>;
+  /** A secret of this host for one purpose (HMAC-SHA-256, in hex): the same every time, and to be foreseen by nobody else. */
+  derive(purpose: string): Promise<string>;
 };
 
 const checkName = "vault-check";
@@ -33,8 +35,13 @@ export async function isVaultOf(vault: Vault, storage: Storage): Promise<boolean
 
 /** Makes a vault from key material of any length; at least 32 random bytes are expected. */
 export async function createVault(keyMaterial: string): Promise<Vault> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`scrip-vault:${keyMaterial}`));
+  const digestOf = (text: string) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  const digest = await digestOf(`scrip-vault:${keyMaterial}`);
   const key = await crypto.subtle.importKey("raw", digest, "AES-GCM", false, ["encrypt", "decrypt"]);
+  const hmac = { name: "HMAC", hash: "SHA-256" } as const;
+  const deriving = await crypto.subtle.importKey("raw", await digestOf(`scrip-derive:${keyMaterial}`), hmac, false, [
+    "sign",
+  ]);
   return {
     async seal(plaintext, context) {
       const iv = crypto.getRandomValues(new Uint8Array(12));
@@ -53,6 +60,9 @@ export async function createVault(keyMaterial: string): Promise<Vault> {
       };
       const plain = await crypto.subtle.decrypt(algorithm, key, Uint8Array.fromBase64(data, { alphabet: "base64url" }));
       return new TextDecoder().decode(plain);
+    },
+    async derive(purpose) {
+      return new Uint8Array(await crypto.subtle.sign("HMAC", deriving, new TextEncoder().encode(purpose))).toHex();
     },
   };
 }

@@ -11,6 +11,7 @@ import type { SandboxOutcome } from "../sandbox.ts";
 import { sandboxBusy, unavailable } from "../unavailable.ts";
 import { acceptOlderWords } from "./older-words.ts";
 import { referenceIssues } from "./references.ts";
+import { schemaIssues } from "./schema-issues.ts";
 
 /** A document that can be applied, with its workflows compiled; or everything that is wrong with it. */
 export type Validation =
@@ -33,14 +34,17 @@ export async function validateConfig(parts: ValidationParts, document: unknown):
     methods.map(({ workflow }, i) => checkWorkflow(parts, workflow, `redemptionMethods.${i}.workflow`)),
   );
   const workflowIssues = checked.flatMap((check) => (check.ok ? [] : check.issues));
-  const issues = parsed.success
-    ? [...referenceIssues(parsed.output), ...budgetIssues(parsed.output.budgets, parts.budgetMaxima)]
-    : issuesOf(parsed.issues);
+  const issues = parsed.success ? await documentIssues(parts, parsed.output) : issuesOf(parsed.issues);
   const all = [...issues, ...workflowIssues];
   if (!parsed.success || all.length > 0) return { ok: false, issues: all };
   const compiled = checked.flatMap((check) => (check.ok ? [check.workflow] : []));
   const workflows = Object.fromEntries(methods.map(({ slug }, i) => [slug, compiled[i]] as const).filter(isCompiled));
   return { ok: true, config: parsed.output, workflows };
+}
+
+async function documentIssues(parts: ValidationParts, config: Config): Promise<Issue[]> {
+  const budgets = budgetIssues(config.budgets, parts.budgetMaxima);
+  return [...referenceIssues(config), ...budgets, ...(await schemaIssues(parts, config))];
 }
 
 /** The workflows of a document, as far as they can be read: they are compiled even when the rest is not well-formed. */

@@ -9,6 +9,7 @@ import { preludeLibraries } from "./prelude-libraries.ts";
 export type ChildProgram = { program: string; prelude: string; readable: string[] };
 
 const partNames: PartName[] = [
+  "capabilities",
   "crypto",
   "domain-names",
   "encoding",

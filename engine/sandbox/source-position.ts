@@ -27,6 +27,16 @@ export function sourceStack(sourceMap: string, stack: string): string {
   });
 }
 
+/**
+ * A stack, or a text with stacks in it, as its author may read it: places in the author's TypeScript, without the frames of
+ * what the compiler and the sandbox put around the workflow.
+ */
+export function readableStack(sourceMap: string, text: string): string {
+  if (!/workflow\.js:\d|scrip:prelude/.test(text)) return text;
+  const lines = sourceStack(sourceMap, text).split("\n");
+  return lines.filter((line) => !/^\s*at .*(?:workflow\.js:\d+|scrip:prelude)/.test(line)).join("\n");
+}
+
 function readMap(sourceMap: string): SourceMap {
   const payload = v.parse(MapText, sourceMap);
   return new SourceMap({ ...payload, file: "workflow.js", sourceRoot: "", sourcesContent: [] });

@@ -1,4 +1,4 @@
-import { define, install } from "./globals.ts";
+import { define, install, installLazily, provide } from "./globals.ts";
 import { kept } from "./outbox.ts";
 
 const RealDate = Date;
@@ -17,7 +17,26 @@ export function elapsedMs(): number {
   return nowMs - startMs;
 }
 
-/** Replaces `Date` by one whose present is the slice's clock. */
+/** The High Resolution Time standard's clock, by the slice's: it is not of a resolution that would tell of the machine. */
+class StillPerformance {
+  get timeOrigin(): number {
+    return startMs;
+  }
+
+  now(): number {
+    return elapsedMs();
+  }
+
+  toJSON(): object {
+    return { timeOrigin: startMs };
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Performance";
+  }
+}
+
+/** Replaces `Date` by one whose present is the slice's clock, and installs `performance` with the same. */
 export function installClock(): void {
   function StillDate(...args: unknown[]): unknown {
     if (new.target === undefined) return `${construct(RealDate, [nowMs])}`;
@@ -31,6 +50,7 @@ export function installClock(): void {
   kept.define(StillDate, "prototype", { value: RealDate.prototype, writable: false });
   define(RealDate.prototype, "constructor", StillDate);
   install("Date", StillDate);
+  installLazily(["performance"], () => provide({ performance: new StillPerformance() }));
   installIntl();
 }
 

@@ -2,13 +2,13 @@ import type { StartTerms } from "../protocol.ts";
 import { setChances } from "./chance.ts";
 import { installClock, setClock } from "./clock.ts";
 import { installConsole, logUnheard, setLogBudget } from "./console.ts";
-import { installLazily } from "./globals.ts";
+import { installLazily, lazily } from "./globals.ts";
 import { callHost, settleCall } from "./host-calls.ts";
 import { deepFreeze, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
 import { drain, emitLast, kept, quote } from "./outbox.ts";
 import { sealOuterRealm } from "./outer-realm.ts";
-import { loadPart } from "./parts.ts";
+import { giveUtils, loadPart } from "./parts.ts";
 import { fireTimer, installTimers } from "./timers.ts";
 
 // put around the bundle by child-program.ts: it costs less than an export, which is an object with a getter
@@ -19,11 +19,19 @@ lockdown();
 installClock();
 installConsole();
 installTimers();
-installLazily(["AbortController", "AbortSignal", "Headers", "Request", "Response", "fetch"], () => loadPart("fetch"));
+installLazily(
+  ["AbortController", "AbortSignal", "Event", "EventTarget", "Headers", "Request", "Response", "fetch"],
+  () => loadPart("fetch"),
+);
 installLazily(["TextEncoder", "TextDecoder", "atob", "btoa"], () => loadPart("encoding"));
 installLazily(["URL", "URLSearchParams"], () => loadPart("url"));
 installLazily(["structuredClone", "DOMException"], () => loadPart("structured-clone"));
 installLazily(["crypto"], () => loadPart("crypto"));
+
+const loadCapabilities = () => loadPart("capabilities");
+const purchase = lazily("purchase", loadCapabilities);
+const entitlements = lazily("entitlements", loadCapabilities);
+const identity = lazily("identity", loadCapabilities);
 
 /** One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. */
 function enter(
@@ -97,10 +105,24 @@ function emitResult(value: unknown, resultBytes: number): void {
   }
 }
 
+/** What the host gives, frozen, with `utils` around its own part of it. What few runs use is made when it is used. */
 function argumentsFrom(input: string): object {
   const stripeFetch = (accountId: unknown, request: unknown) => callHost("stripe.fetch", { accountId, request });
-  const given: object = kept.parse(input);
-  return deepFreeze({ ...given, utils: { integrations: { stripe: { fetch: stripeFetch } } } });
+  const given: { utils?: unknown } = deepFreeze(kept.parse(input));
+  const utils = {
+    integrations: deepFreeze({ stripe: { fetch: stripeFetch } }),
+    get purchase() {
+      return purchase();
+    },
+    get entitlements() {
+      return entitlements();
+    },
+    get identity() {
+      return identity();
+    },
+  };
+  giveUtils(given.utils);
+  return kept.freeze({ ...given, utils: kept.freeze(utils) });
 }
 
 function emitThrown(error: unknown): void {
