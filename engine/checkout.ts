@@ -10,7 +10,7 @@ import { ScripError } from "./error.ts";
 import { fulfill } from "./fulfill.ts";
 import type { SessionState } from "./fulfilment/truth.ts";
 import { guestIn } from "./guests.ts";
-import { isStorageError } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 import type { StripeRequest } from "./stripe.ts";
 
 /** What a Checkout Session is sold for. `return` is where its buyer comes back to, where that is ours to say. */

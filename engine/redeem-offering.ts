@@ -81,7 +81,7 @@ function claim(
   leaseMs: number,
 ): Promise<ClaimDecision> {
   const { offer, plan, claims, currentOffer } = admitted;
-  return engine.storage.write((tx) =>
+  return engine.storage.writeOne((tx) =>
     claimRedemption(tx, {
       ...key,
       offerId: offer.id,
@@ -205,7 +205,7 @@ async function standingAnswer(
   const asked = { ...key, attempt };
   const status = await sessionStatus(engine, caller.environment, asked);
   if (status === "complete" || status === "expired") {
-    await engine.storage.write((tx) => recordOutcome(tx, asked, status));
+    await engine.storage.writeOne((tx) => recordOutcome(tx, asked, status));
     return null;
   }
   if (status === "unknown" && lapsed) {

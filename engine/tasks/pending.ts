@@ -6,7 +6,7 @@ import type { Environment } from "../environments.ts";
 import { fulfill } from "../fulfill.ts";
 import type { Purchase } from "../fulfilment/settling.ts";
 import type { SessionState } from "../fulfilment/truth.ts";
-import { isStorageError } from "../storage.ts";
+import { isStorageError } from "../storage-fault.ts";
 import type { Patience } from "./patience.ts";
 import { isUnreachable, type TaskRun } from "./task-run.ts";
 

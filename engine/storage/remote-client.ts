@@ -1,0 +1,50 @@
+import type { Client, InArgs, InStatement, ResultSet, TransactionMode } from "@libsql/client";
+import { createAsk } from "./ask.ts";
+import { remoteTransaction } from "./remote-transaction.ts";
+
+/**
+ * How long a server is waited for. A write waits for those of others: a server lets nobody hold a transaction for more
+ * than 5 seconds while somebody waits. `restMs` is how long a server that does not answer is not asked again.
+ */
+export type Patience = { readMs: number; writeMs: number; restMs: number };
+
+const patience: Patience = { readMs: 3000, writeMs: 6000, restMs: 500 };
+
+/**
+ * A client of a server that may hang, die and come back: every call ends in time, with an error that `storageFault`
+ * knows; a server that is not there is not asked by everybody; and a transaction that was lost stays lost.
+ */
+export function remoteClient(client: Client, { readMs, writeMs, restMs }: Patience = patience): Client {
+  const ask = createAsk(restMs);
+  return {
+    execute: (statement: InStatement, args?: InArgs): Promise<ResultSet> => {
+      const text = typeof statement === "string" ? statement : statement.sql;
+      const run = () => (typeof statement === "string" ? client.execute(statement, args) : client.execute(statement));
+      // who reads waits for nobody's lock
+      return ask(run, /^\s*select\b/i.test(text) ? readMs : writeMs);
+    },
+    batch: (statements, mode) => ask(() => client.batch(statements, mode), mode === "write" ? writeMs : readMs),
+    migrate: (statements) => ask(() => client.migrate(statements), writeMs),
+    transaction: async (mode: TransactionMode = "write") => {
+      const open = () => client.transaction(mode);
+      // over http nothing is sent before the first statement, and what asks nobody says nothing of the server
+      return remoteTransaction(await (client.protocol === "http" ? open() : ask(open, readMs)), ask, writeMs);
+    },
+    executeMultiple: (text) => ask(() => client.executeMultiple(text), writeMs),
+    sync: () => client.sync(),
+    close: () => client.close(),
+    reconnect: () => client.reconnect(),
+    get closed() {
+      return client.closed;
+    },
+    protocol: client.protocol,
+  };
+}
+
+/**
+ * Gives up a request whose caller has: a client has room for 20, and those that hang would leave none for the next ones
+ * when the server is back. For `createClient`.
+ */
+export function givingUpFetch(fetch: typeof globalThis.fetch, afterMs = patience.writeMs): typeof globalThis.fetch {
+  return (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(afterMs) });
+}
