@@ -5,13 +5,16 @@ import { createCircuit } from "./circuit.ts";
 /** Does `work` within a time. What the network did to it is thrown as a `LibsqlError` that means `unavailable`. */
 export type Ask = <T>(work: () => Promise<T>, withinMs: number) => Promise<T>;
 
-/** Makes the way to a server: one that did not answer is left alone for `restMs`, and who asks meanwhile is told at once. */
-export function createAsk(restMs: number): Ask {
+/**
+ * Makes the way to a server: one that did not answer is left alone for `restMs`, and who asks meanwhile is told at once.
+ * `onHang` is called when no answer came in time.
+ */
+export function createAsk(restMs: number, onHang: () => void): Ask {
   const circuit = createCircuit(restMs);
   return async (work, withinMs) => {
     if (!circuit.admits()) throw unreachable("The database server did not answer a moment ago");
     try {
-      const result = await within(withinMs, work);
+      const result = await within(withinMs, work, onHang);
       circuit.succeeded();
       return result;
     } catch (thrown) {
@@ -30,9 +33,12 @@ function isOfNetwork(thrown: unknown): boolean {
   return thrown instanceof TypeError && /fetch|network|connection|terminated/i.test(thrown.message);
 }
 
-async function within<T>(timeMs: number, work: () => Promise<T>): Promise<T> {
+async function within<T>(timeMs: number, work: () => Promise<T>, onHang: () => void): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(unreachable(`The database server gave no answer in ${timeMs} ms`)), timeMs);
+  const timer = setTimeout(() => {
+    reject(unreachable(`The database server gave no answer in ${timeMs} ms`));
+    onHang();
+  }, timeMs);
   try {
     return await Promise.race([work(), late]);
   } finally {

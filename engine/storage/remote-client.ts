@@ -15,7 +15,10 @@ const patience: Patience = { readMs: 3000, writeMs: 6000, restMs: 500 };
  * knows; a server that is not there is not asked by everybody; and a transaction that was lost stays lost.
  */
 export function remoteClient(client: Client, { readMs, writeMs, restMs }: Patience = patience): Client {
-  const ask = createAsk(restMs);
+  const ask = createAsk(restMs, () => {
+    // all requests share one connection, and nothing else would find out that there is nobody at its other end
+    if (client.protocol === "ws" && !client.closed) void reconnect(client);
+  });
   return {
     execute: (statement: InStatement, args?: InArgs): Promise<ResultSet> => {
       const text = typeof statement === "string" ? statement : statement.sql;
@@ -39,6 +42,13 @@ export function remoteClient(client: Client, { readMs, writeMs, restMs }: Patien
     },
     protocol: client.protocol,
   };
+}
+
+/** The next request begins another connection if this one does not. */
+async function reconnect(client: Client): Promise<void> {
+  try {
+    await client.reconnect();
+  } catch {}
 }
 
 /**
