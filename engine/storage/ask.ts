@@ -1,27 +1,51 @@
 import { LibsqlError } from "@libsql/client";
 import { storageFault, unreachableCode } from "../storage-fault.ts";
 import { createCircuit } from "./circuit.ts";
+import { createSeats } from "./seats.ts";
 
 /** Does `work` within a time. What the network did to it is thrown as a `LibsqlError` that means `unavailable`. */
 export type Ask = <T>(work: () => Promise<T>, withinMs: number) => Promise<T>;
 
+/** A server takes 128 requests at a time, of all its clients. */
+const mostAtOnce = 20;
+
 /**
  * Makes the way to a server: one that did not answer is left alone for `restMs`, and who asks meanwhile is told at once.
- * `onHang` is called when no answer came in time.
+ * The time includes the wait for a place among those who ask; who ran out of it there is not sent later. `onHang` is
+ * called when no answer came in time.
  */
 export function createAsk(restMs: number, onHang: () => void): Ask {
   const circuit = createCircuit(restMs);
+  const seats = createSeats(mostAtOnce);
   return async (work, withinMs) => {
-    if (!circuit.admits()) throw unreachable("The database server did not answer a moment ago");
+    const entry = circuit.enter();
+    if (entry === "refused") throw gone();
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const seat = seats.take();
+    let asked = false;
+    const timer = setTimeout(() => {
+      reject(unreachable(`The database server gave no answer in ${withinMs} ms`));
+      if (asked) onHang();
+    }, withinMs);
+    const answer = async () => {
+      await seat.free;
+      // those before in the line have found out
+      if (entry === "with-others" && circuit.isOpen()) throw gone();
+      asked = true;
+      return work();
+    };
     try {
-      const result = await within(withinMs, work, onHang);
+      const result = await Promise.race([answer(), late]);
       circuit.succeeded();
       return result;
     } catch (thrown) {
       const error = isOfNetwork(thrown) ? unreachable("The database server cannot be reached", thrown) : thrown;
-      if (storageFault(error) === "unavailable") circuit.failed();
-      else circuit.succeeded();
+      if (storageFault(error) !== "unavailable") circuit.succeeded();
+      else if (asked) circuit.failed();
       throw error;
+    } finally {
+      clearTimeout(timer);
+      seat.leave();
     }
   };
 }
@@ -33,17 +57,8 @@ function isOfNetwork(thrown: unknown): boolean {
   return thrown instanceof TypeError && /fetch|network|connection|terminated/i.test(thrown.message);
 }
 
-async function within<T>(timeMs: number, work: () => Promise<T>, onHang: () => void): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(unreachable(`The database server gave no answer in ${timeMs} ms`));
-    onHang();
-  }, timeMs);
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function gone(): LibsqlError {
+  return unreachable("The database server did not answer a moment ago");
 }
 
 function unreachable(message: string, cause?: unknown): LibsqlError {

@@ -3,8 +3,10 @@
  * for a moment; then one may try, and the others follow when it went well. Who asks a dead server waits for nothing.
  */
 export type Circuit = {
-  /** False: do not even ask. */
-  admits(): boolean;
+  /** How somebody comes in: with the others, alone to try whether the server is back, or not at all. */
+  enter(): "with-others" | "alone" | "refused";
+  /** Whether the server is believed to be gone. */
+  isOpen(): boolean;
   succeeded(): void;
   failed(): void;
 };
@@ -15,13 +17,15 @@ const failuresToOpen = 2;
 export function createCircuit(restMs: number): Circuit {
   let failures = 0;
   let restsUntilMs = Number.NEGATIVE_INFINITY;
+  const isOpen = () => failures >= failuresToOpen;
   return {
-    admits() {
-      if (failures < failuresToOpen) return true;
+    isOpen,
+    enter() {
+      if (!isOpen()) return "with-others";
       const nowMs = performance.now();
-      if (nowMs < restsUntilMs) return false;
+      if (nowMs < restsUntilMs) return "refused";
       restsUntilMs = nowMs + restMs;
-      return true;
+      return "alone";
     },
     succeeded() {
       failures = 0;

@@ -52,9 +52,10 @@ async function reconnect(client: Client): Promise<void> {
 }
 
 /**
- * Gives up a request whose caller has: a client has room for 20, and those that hang would leave none for the next ones
- * when the server is back. For `createClient`.
+ * What `createClient` needs for a server beside its address: a `fetch` that gives up a request whose caller has, and room
+ * for such requests beside those that are let through, so that none of them keeps the next ones from a server that is back.
  */
-export function givingUpFetch(fetch: typeof globalThis.fetch, afterMs = patience.writeMs): typeof globalThis.fetch {
-  return (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(afterMs) });
+export function remoteOptions(fetch: typeof globalThis.fetch, { writeMs }: Patience = patience) {
+  const giveUp: typeof fetch = (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(writeMs) });
+  return { fetch: giveUp, concurrency: 100 };
 }

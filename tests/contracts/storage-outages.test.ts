@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { createClient } from "@libsql/client";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { givingUpFetch, type Patience } from "../../engine/storage/remote-client.ts";
+import { type Patience, remoteOptions } from "../../engine/storage/remote-client.ts";
 import { createStorage, type Storage } from "../../engine/storage.ts";
 import { storageFault } from "../../engine/storage-fault.ts";
 import { type LibsqlServer, noLibsqlServer, startLibsqlServer } from "../fakes/libsql-server.ts";
@@ -18,7 +18,7 @@ describe.each(["http", "ws"] as const)("a libSQL server over %s", (protocol) => 
 
   const open = (of: Patience = patience, port = new URL(server.url).port) => {
     const url = `${protocol}://127.0.0.1:${port}`;
-    const storage = createStorage(createClient({ url, fetch: givingUpFetch(fetch, of.writeMs) }), of);
+    const storage = createStorage(createClient({ url, ...remoteOptions(fetch, of) }), of);
     storages.push(storage);
     return storage;
   };
@@ -122,7 +122,9 @@ describe.each(["http", "ws"] as const)("a libSQL server over %s", (protocol) => 
     expect(performance.now() - startedMs).toBeLessThan(patience.writeMs * 6);
     server.resume();
     await untilItAnswers(storage);
-    await storage.write((tx) => tx.insert(counters).values({ name: "later", value: 1 }));
+    // a transaction that the server began after its caller had gone holds the lock, for five seconds at most
+    const patient = open({ readMs: 3000, writeMs: 6000, restMs: 100 });
+    await patient.write((tx) => tx.insert(counters).values({ name: "later", value: 1 }));
     expect(await standOf(storage, "later")).toBe(1);
   });
 
@@ -131,7 +133,7 @@ describe.each(["http", "ws"] as const)("a libSQL server over %s", (protocol) => 
     const storage = open(patience, network.port);
     await storage.write((tx) => tx.insert(counters).values({ name: "before", value: 1 }));
     network.swallow();
-    const outcomes = await Promise.allSettled(Array.from({ length: 60 }, () => standOf(storage, "before")));
+    const outcomes = await Promise.allSettled(Array.from({ length: 500 }, () => standOf(storage, "before")));
     expect(new Set(outcomes.map(faultOf))).toEqual(new Set(["unavailable"]));
     expect(faultOf(await settled(storage.write((tx) => tx.select().from(counters))))).toBe("unavailable");
     network.heal();
