@@ -45,12 +45,22 @@ export type ClaimDecision =
 export async function claimRedemption(tx: Database, input: ClaimInput): Promise<ClaimDecision> {
   const claimId = crypto.randomUUID();
   const [claimed] = await tryClaim(tx, input, claimId);
-  if (claimed === undefined) return whyNot(tx, input);
+  if (claimed === undefined) {
+    const reason = await whyNot(tx, input);
+    return reason.kind === "free" ? { kind: "contended" } : reason;
+  }
   const { environmentId, offeringId, identityKey } = input;
   return { kind: "claimed", claim: { environmentId, offeringId, identityKey, claimId, attempt: claimed.attempt } };
 }
 
-async function whyNot(tx: Database, input: ClaimInput): Promise<ClaimDecision> {
+/**
+ * Why a redemption cannot be claimed, or that it is `free`. For those who wait: it only reads, so that they take no turn
+ * from whoever they wait for.
+ */
+export async function whyNot(
+  tx: Database,
+  input: ClaimInput,
+): Promise<Exclude<ClaimDecision, { kind: "claimed" }> | { kind: "free" }> {
   const [row] = await tx.select().from(redemptions).where(byKey(input));
   if (row?.outcome === "complete") return { kind: "complete" };
   if (row?.status === "running" && row.leaseUntil > input.nowMs) return { kind: "running", leaseUntil: row.leaseUntil };
@@ -60,7 +70,7 @@ async function whyNot(tx: Database, input: ClaimInput): Promise<ClaimDecision> {
     const lapsed = row.expiresAt !== null && row.expiresAt <= input.nowMs;
     return { kind: "answered", answer, attempt: row.attempt, lapsed };
   }
-  return (await withoutPlace(tx, input)) ?? { kind: "contended" };
+  return (await withoutPlace(tx, input)) ?? { kind: "free" };
 }
 
 /**

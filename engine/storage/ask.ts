@@ -1,34 +1,33 @@
 import { LibsqlError } from "@libsql/client";
 import { storageFault, unreachableCode } from "../storage-fault.ts";
 import { createCircuit } from "./circuit.ts";
-import { createSeats } from "./seats.ts";
+import type { Room } from "./room.ts";
 
-/** Does `work` within a time. What the network did to it is thrown as a `LibsqlError` that means `unavailable`. */
-export type Ask = <T>(work: () => Promise<T>, withinMs: number) => Promise<T>;
-
-/** A server takes 128 requests at a time, of all its clients. */
-const mostAtOnce = 20;
+/**
+ * Does `work` within a time, in its turn where it needs a seat in a room. What the network did to it is thrown as a
+ * `LibsqlError` that means `unavailable`.
+ */
+export type Ask = <T>(work: () => Promise<T>, withinMs: number, room?: Room) => Promise<T>;
 
 /**
  * Makes the way to a server: one that did not answer is left alone for `restMs`, and who asks meanwhile is told at once.
- * The time includes the wait for a place among those who ask; who ran out of it there is not sent later. `onHang` is
+ * The time includes the wait for a seat; who ran out of it there is not sent later. `onHang` is
  * called when no answer came in time.
  */
 export function createAsk(restMs: number, onHang: () => void): Ask {
   const circuit = createCircuit(restMs);
-  const seats = createSeats(mostAtOnce);
-  return async (work, withinMs) => {
+  return async (work, withinMs, room) => {
     const entry = circuit.enter();
     if (entry === "refused") throw gone();
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const seat = seats.take();
+    const seat = room?.take();
     let asked = false;
     const timer = setTimeout(() => {
       reject(unreachable(`The database server gave no answer in ${withinMs} ms`));
       if (asked) onHang();
     }, withinMs);
     const answer = async () => {
-      await seat.free;
+      await seat?.free;
       // those before in the line have found out
       if (entry === "with-others" && circuit.isOpen()) throw gone();
       asked = true;
@@ -45,7 +44,7 @@ export function createAsk(restMs: number, onHang: () => void): Ask {
       throw error;
     } finally {
       clearTimeout(timer);
-      seat.leave();
+      seat?.leave();
     }
   };
 }

@@ -175,6 +175,22 @@ export function describeStorage(name: string, openHome: () => Promise<StorageHom
       expect([kinds.claimed?.length, kinds.contended?.length]).toEqual([3, 17]);
     });
 
+    test("a write goes on while many others wait for it", async () => {
+      const waiting: Promise<unknown>[] = [];
+      await storage.write(async (tx) => {
+        await tx.insert(counters).values({ name: "first-of-all", value: 0 });
+        for (let i = 0; i < 60; i++) {
+          const row = { name: `waiting-${i}`, value: i };
+          waiting.push(storage.writeOne((alone) => alone.insert(counters).values(row)));
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        await tx.insert(counters).values({ name: "second-of-all", value: 0 });
+      });
+      await Promise.all(waiting);
+      expect(await storage.db.$count(counters, sql`name like 'waiting-%'`)).toBe(60);
+      expect(await standOf(storage, "second-of-all")).toBe(0);
+    });
+
     test("what a statement returns is counted by its rows", async () => {
       const insert = () =>
         storage.writeOne((tx) =>

@@ -1,8 +1,11 @@
-/** A place in a room for so many: `free` resolves when it is one's turn; `leave` gives it up, also while waiting. */
+/** A seat: `free` resolves when it is one's turn; `leave` gives it up, also while waiting. */
 export type Seat = { free: Promise<void>; leave(): void };
 
+/** A room with so many seats. */
+export type Room = { take(): Seat };
+
 /** Makes a room; who comes first sits first. */
-export function createSeats(most: number): { take(): Seat } {
+export function createRoom(most: number): Room {
   let taken = 0;
   const line = new Set<() => void>();
   const next = () => {
