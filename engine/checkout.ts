@@ -91,7 +91,7 @@ export async function recordPendingPurchase(
   const session = v.parse(Session, answer);
   const { environmentId, offeringId, identityKey, attempt } = sale.claim;
   const id = sale.return?.purchaseId ?? newPurchaseId(engine);
-  await engine.storage.write(async (tx) => {
+  await engine.storage.writeOne(async (tx) => {
     await tx
       .insert(purchases)
       .values({

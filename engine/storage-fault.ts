@@ -26,6 +26,8 @@ const kinds: readonly (readonly [RegExp, StorageFault])[] = [
 export function storageFault(error: unknown): StorageFault | null {
   const cause = libsqlErrorIn(error);
   if (cause === null) return null;
+  // a request that the server does not want says nothing of the server; 408 and 429 do
+  if (/^SERVER_ERROR: Server returned HTTP status 4(?!08|29)/.test(cause.message)) return "other";
   return kinds.find(([code]) => code.test(cause.code))?.[1] ?? "other";
 }
 

@@ -2,6 +2,7 @@ import type { Client, InArgs, InStatement, ResultSet, TransactionMode } from "@l
 import { createAsk } from "./ask.ts";
 import { remoteTransaction } from "./remote-transaction.ts";
 import { createRoom } from "./room.ts";
+import { wellFormed, wellFormedArgs } from "./well-formed.ts";
 
 /**
  * How long a server is waited for. A write waits for those of others: a server lets nobody hold a transaction for more
@@ -31,12 +32,15 @@ export function remoteClient(client: Client, { readMs, writeMs, restMs }: Patien
   return {
     execute: (statement: InStatement, args?: InArgs): Promise<ResultSet> => {
       const text = typeof statement === "string" ? statement : statement.sql;
-      const run = () => (typeof statement === "string" ? client.execute(statement, args) : client.execute(statement));
+      const run = () =>
+        typeof statement === "string"
+          ? client.execute(statement, args && wellFormedArgs(args))
+          : client.execute(wellFormed(statement));
       // who reads waits for nobody's lock
       return /^\s*select\b/i.test(text) ? ask(run, readMs, reads) : ask(run, writeMs, writes);
     },
     batch: (statements, mode) => {
-      const run = () => client.batch(statements, mode);
+      const run = () => client.batch(statements.map(wellFormedOf), mode);
       return mode === "write" ? ask(run, writeMs, writes) : ask(run, readMs, reads);
     },
     migrate: (statements) => ask(() => client.migrate(statements), writeMs, writes),
@@ -54,6 +58,12 @@ export function remoteClient(client: Client, { readMs, writeMs, restMs }: Patien
     },
     protocol: client.protocol,
   };
+}
+
+function wellFormedOf(statement: InStatement | [string, InArgs?]): InStatement | [string, InArgs?] {
+  if (!Array.isArray(statement)) return wellFormed(statement);
+  const [text, args] = statement;
+  return args === undefined ? [text] : [text, wellFormedArgs(args)];
 }
 
 /** The next request begins another connection if this one does not. */

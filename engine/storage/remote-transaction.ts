@@ -1,6 +1,7 @@
 import type { InStatement, ResultSet, Transaction } from "@libsql/client";
 import { storageFault } from "../storage-fault.ts";
 import type { Ask } from "./ask.ts";
+import { wellFormed } from "./well-formed.ts";
 
 /**
  * A transaction of a server. Words about savepoints are sent along with the next statement: alone each would cost a
@@ -23,7 +24,7 @@ export function remoteTransaction(inner: Transaction, ask: Ask, withinMs: number
     words = [];
     begun = true;
     try {
-      const results = await ask(() => inner.batch([...before, ...statements]), withinMs);
+      const results = await ask(() => inner.batch([...before, ...statements.map(wellFormed)]), withinMs);
       return results.slice(before.length);
     } catch (error) {
       throw isOfStatement(error, before.length) ? error : stop(error);

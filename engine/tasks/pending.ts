@@ -81,7 +81,7 @@ export async function askAbout(engine: Engine, run: TaskRun, asking: Asking): Pr
   });
   if (answered.length === 0) return;
   const askedAt = engine.now();
-  await engine.storage.write((tx) => tx.update(purchases).set({ askedAt }).where(inArray(purchases.id, answered)));
+  await engine.storage.writeOne((tx) => tx.update(purchases).set({ askedAt }).where(inArray(purchases.id, answered)));
 }
 
 async function giveOver(run: TaskRun, purchase: Purchase, onUnknown: Asking["onUnknown"]): Promise<void> {

@@ -283,6 +283,18 @@ export function describeStorage(name: string, openHome: () => Promise<StorageHom
       );
     });
 
+    test("a text that is not well-formed is stored as one that is, and keeps nobody else from the database", async () => {
+      const texts = ["a\ud800", "\udc00\ud800b"];
+      for (const [i, text] of texts.entries()) {
+        await storage.write((tx) => tx.insert(things).values({ id: 10 + 2 * i, text }));
+        await storage.writeOne((tx) => tx.insert(things).values({ id: 11 + 2 * i, text }));
+        const found = await storage.db.select({ text: things.text }).from(things).where(eq(things.text, text));
+        expect(found).toEqual([{ text: text.toWellFormed() }, { text: text.toWellFormed() }]);
+        await storage.client.execute("select ?", [text]);
+        await storage.client.batch([{ sql: "select :text", args: { text } }, ["select ?", [text]]]);
+      }
+    });
+
     test("an integer that JavaScript cannot hold is refused, not rounded", async () => {
       const { client } = storage;
       await client.execute({ sql: "insert into things (id, number) values (6, ?)", args: [2n ** 60n] });
