@@ -1,55 +1,27 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LibsqlServer, noLibsqlServer, startLibsqlServer } from "../fakes/libsql-server.ts";
-import { method } from "../fakes/sample-config.ts";
-import { type ServerProcess, startServer, temporaryFolder } from "./server-process.ts";
+import {
+  askNode,
+  environmentsPath,
+  freeOffers,
+  holdersAmong,
+  manageNode,
+  openFreeShop,
+  startNode,
+} from "./production-node.ts";
+import { type ServerProcess, temporaryFolder } from "./server-process.ts";
 
 const cleanUps: (() => Promise<unknown>)[] = [];
 let database: LibsqlServer;
 const nodes: ServerProcess[] = [];
 let secretKey = "";
 
-const adminToken = "a".repeat(40);
-const manage = "/api/v1/manage/environments";
-
-/** What is shown where it changes, how many may have it, and a workflow that takes its time. */
-const document = (title: string) => ({
-  products: [{ slug: "digital", name: "Digital" }],
-  plans: [{ slug: "free", name: "Free", products: ["digital"], duration: null, price: null }],
-  redemptionMethods: [
-    method("instant", `export default async () => ({ success: true, message: "yours" });`),
-    method(
-      "slow",
-      `export default async () => {
-        await new Promise((resolve) => setTimeout(resolve, 700));
-        return { success: true, message: "yours" };
-      };`,
-    ),
-  ],
-  offers: [
-    offer("open", "instant", title, {}),
-    offer("limited", "instant", "Seven", { total: 7 }),
-    offer("slow", "slow", "Slow", {}),
-  ],
-  experiences: ["open", "limited", "slow"].map((slug) => ({ slug, type: "html", html: slug, offers: [slug] })),
-  surfaces: ["open", "limited", "slow"].map((slug) => ({
-    slug,
-    components: [{ slug: "gate", slots: [{ key: "offer", experience: slug }] }],
-  })),
-  budgets: { wallMs: 2000 },
-});
-
-function offer(slug: string, methodSlug: string, title: string, limits: Record<string, number>) {
-  return { slug, name: slug, method: methodSlug, plans: ["free"], presentation: { title }, redemption: {}, limits };
-}
-
 beforeAll(async () => {
   if (noLibsqlServer !== null) return;
   database = await startLibsqlServer({ auth: true });
   cleanUps.push(() => database.stop());
   nodes.push(...(await Promise.all([start(), start(), start()])));
-  await made(0, "POST", manage, { id: "env_live", name: "Live" });
-  await made(0, "PUT", `${manage}/env_live/config`, document("First"));
-  secretKey = (await made(0, "POST", `${manage}/env_live/keys`, { kind: "sk", label: "site" })).key;
+  secretKey = await openFreeShop(nodes[0]?.url ?? "");
 }, 60_000);
 afterAll(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
@@ -69,10 +41,10 @@ test.skipIf(noLibsqlServer !== null)("three nodes that start at once on an empty
 test.skipIf(noLibsqlServer !== null)(
   "a key is known to the other nodes at once, and revoked within two seconds",
   async () => {
-    const { id, key } = await made(1, "POST", `${manage}/env_live/keys`, { kind: "sk", label: "short" });
+    const { id, key } = await made(1, "POST", `${environmentsPath}/env_live/keys`, { kind: "sk", label: "short" });
     const decide = (node: number) => ask(node, "POST", "/api/v1/surface-decisions", decision("open", "somebody"), key);
     expect((await onAll(decide)).map(({ status }) => status)).toEqual([200, 200, 200]);
-    await made(1, "DELETE", `${manage}/env_live/keys/${id}`);
+    await made(1, "DELETE", `${environmentsPath}/env_live/keys/${id}`);
     await seenByAll(async (node) => (await decide(node)).status === 401);
   },
 );
@@ -80,7 +52,7 @@ test.skipIf(noLibsqlServer !== null)(
 test.skipIf(noLibsqlServer !== null)("a configuration is in force on all nodes within two seconds", async () => {
   const titleOn = async (node: number) => (await shown(node, "open", "somebody")).offers[0].presentation.title;
   await seenByAll(async (node) => (await titleOn(node)) === "First");
-  await made(2, "PUT", `${manage}/env_live/config`, document("Second"));
+  await made(2, "PUT", `${environmentsPath}/env_live/config`, freeOffers("Second"));
   expect(await titleOn(2)).toBe("Second");
   await seenByAll(async (node) => (await titleOn(node)) === "Second");
   // a token that one node signs is good on the others
@@ -99,14 +71,14 @@ test.skipIf(noLibsqlServer !== null)(
     const access = async () => (await onAll(checked)).map(({ body }) => body.access.digital);
     const isCustomer = async (node: number) => (await shown(node, "open", "reader@example.com")).customer.hasProducts;
     expect(await access()).toEqual([false, false, false]);
-    const { entitlement } = await made(0, "POST", `${manage}/env_live/entitlements`, {
+    const { entitlement } = await made(0, "POST", `${environmentsPath}/env_live/entitlements`, {
       identifier: "reader@example.com",
       product: "digital",
       reason: "a gift",
     });
     expect(await access()).toEqual([true, true, true]);
     await seenByAll(isCustomer);
-    const revoke = `${manage}/env_live/entitlements/${entitlement.id}/revoke`;
+    const revoke = `${environmentsPath}/env_live/entitlements/${entitlement.id}/revoke`;
     await made(1, "POST", revoke, { reason: "a mistake" });
     expect(await access()).toEqual([false, false, false]);
     await seenByAll(async (node) => !(await isCustomer(node)));
@@ -126,7 +98,7 @@ test.skipIf(noLibsqlServer !== null)("of sixty who race for seven places on thre
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(7);
   const refused = answers.filter(({ status }) => status !== 200);
   expect(new Set(refused.map(({ status, body }) => `${status} ${body.code}`))).toEqual(new Set(["409 limit_reached"]));
-  expect(await holdersAmong("racer-")).toHaveLength(7);
+  expect(await holdersAmong(nodes[0]?.url ?? "", "racer-")).toHaveLength(7);
 });
 
 test.skipIf(noLibsqlServer !== null)("one token that is redeemed on all nodes at once is redeemed once", async () => {
@@ -137,7 +109,7 @@ test.skipIf(noLibsqlServer !== null)("one token that is redeemed on all nodes at
   expect(new Set(given.map(({ body }) => body.eventId)).size).toBe(1);
   const others = answers.filter(({ status }) => status !== 200);
   expect(others.map(({ body }) => body.code)).toEqual(others.map(() => "already_redeemed"));
-  expect(await holdersAmong("twin@")).toHaveLength(1);
+  expect(await holdersAmong(nodes[0]?.url ?? "", "twin@")).toHaveLength(1);
 });
 
 test.skipIf(noLibsqlServer !== null)(
@@ -159,7 +131,7 @@ test.skipIf(noLibsqlServer !== null)(
     answers.forEach((answer, i) => {
       if (answer?.status === 200) expect(words[i]).toBe("already_redeemed");
     });
-    expect(await holdersAmong("orphan-")).toEqual(people.toSorted());
+    expect(await holdersAmong(nodes[0]?.url ?? "", "orphan-")).toEqual(people.toSorted());
   },
   60_000,
 );
@@ -167,35 +139,17 @@ test.skipIf(noLibsqlServer !== null)(
 async function start(): Promise<ServerProcess> {
   const folder = await temporaryFolder();
   cleanUps.push(folder.remove);
-  const server = await startServer(folder.path, {
-    NODE_ENV: "production",
-    DATABASE_URL: database.url,
-    DATABASE_AUTH_TOKEN: database.authToken ?? "",
-    SCRIP_MASTER_KEY: "m".repeat(40),
-    SCRIP_ADMIN_TOKEN: adminToken,
-    PUBLIC_URL: "https://offers.example.com",
-  });
+  const server = await startNode(database, folder.path);
   cleanUps.push(async () => server.child.exitCode ?? server.child.signalCode ?? server.end("SIGKILL"));
   return server;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: tests read answers member by member, and a wrong shape fails there
-type Answer = { status: number; body: any };
-
-async function ask(node: number, verb: string, path: string, body?: unknown, key = secretKey): Promise<Answer> {
-  const response = await fetch(`${nodes[node]?.url}${path}`, {
-    method: verb,
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  return { status: response.status, body: JSON.parse((await response.text()) || "null") };
+function ask(node: number, verb: string, path: string, body?: unknown, key = secretKey) {
+  return askNode(nodes[node]?.url ?? "", key, verb, path, body);
 }
 
-/** Asks as an operator, and it must go well. */
-async function made(node: number, verb: string, path: string, body?: unknown) {
-  const answer = await ask(node, verb, path, body, adminToken);
-  if (answer.status >= 300) throw new Error(JSON.stringify(answer));
-  return answer.body;
+function made(node: number, verb: string, path: string, body?: unknown) {
+  return manageNode(nodes[node]?.url ?? "", verb, path, body);
 }
 
 function onAll<T>(work: (node: number) => Promise<T>): Promise<T[]> {
@@ -210,7 +164,7 @@ async function shown(node: number, surface: string, who: string) {
   return (await ask(node, "POST", "/api/v1/surface-decisions", decision(surface, who))).body;
 }
 
-function redeem(node: number, userIdentifier: string, offerToken: string): Promise<Answer> {
+function redeem(node: number, userIdentifier: string, offerToken: string) {
   return ask(node, "POST", "/api/v1/offer-redemptions", { identity: { userIdentifier }, offerToken });
 }
 
@@ -223,11 +177,4 @@ async function seenByAll(isSeen: (node: number) => Promise<boolean>): Promise<vo
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   });
-}
-
-/** The identifiers of entitlements, one for each, so that what was granted twice is here twice. */
-async function holdersAmong(prefix: string): Promise<string[]> {
-  const { entitlements } = await made(0, "GET", `${manage}/env_live/entitlements?limit=100`);
-  const all: string[] = entitlements.map(({ identifier }: { identifier: string }) => identifier);
-  return all.filter((identifier) => identifier.startsWith(prefix)).toSorted();
 }
