@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     execArgv: ["--no-node-snapshot"],
     // a server in another process is asked statement by statement
-    testTimeout: process.env.SCRIP_TEST_DATABASE === "server" ? 60_000 : 20_000,
+    testTimeout: process.env.SCRIP_TEST_DATABASE === "server" ? 180_000 : 20_000,
     hookTimeout: 60_000,
     reporters: ["default"],
   },
