@@ -14,12 +14,6 @@ export const noLibsqlServer = existsSync(binary)
   ? null
   : "the libSQL server comes as an optional dependency for Linux on x64 alone";
 
-/** Those that run: a test process that ends takes them along, however it ends by itself. */
-const running = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
-
 /** A real libSQL server in a process of its own, on 127.0.0.1, with its data in a folder that goes with it. */
 export type LibsqlServer = {
   /** `http://127.0.0.1:…`; the same over WebSocket and as `libsql:`. */
@@ -76,8 +70,7 @@ export async function startLibsqlServer({ auth = false }: { auth?: boolean } = {
 async function spawnServer(folder: string, port: number, more: string[]): Promise<ChildProcess> {
   const args = ["--no-welcome", "--db-path", join(folder, "data"), "--http-listen-addr", `127.0.0.1:${port}`, ...more];
   const child = spawn(binary, args, { stdio: ["ignore", "ignore", "pipe"], env: { RUST_LOG: "error" } });
-  running.add(child);
-  child.once("exit", () => running.delete(child));
+  guard(child);
   let said = "";
   child.stderr?.on("data", (chunk) => {
     said = `${said}${chunk}`.slice(-2000);
@@ -87,6 +80,15 @@ async function spawnServer(folder: string, port: number, more: string[]): Promis
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   return child;
+}
+
+/** Ends the server with the test process, however that ends: a shell waits for the pipe between them to close. */
+function guard(child: ChildProcess): void {
+  const guardian = spawn("/bin/sh", ["-c", 'read -r _; kill -9 "$0"', String(child.pid)], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  guardian.unref();
+  child.once("exit", () => guardian.kill("SIGKILL"));
 }
 
 async function isHealthy(port: number): Promise<boolean> {
