@@ -19,7 +19,7 @@ const Settings = v.pipe(
     DATABASE_URL: v.optional(
       v.pipe(
         v.string(),
-        v.check((url) => URL.canParse(url), "must be a URL such as libsql://db.example.com or file:/data/scrip.db"),
+        v.check(isDatabaseUrl, "must be a URL such as libsql://db.example.com, http://… or file:/data/scrip.db"),
       ),
     ),
     DATABASE_AUTH_TOKEN: v.optional(Text),
@@ -92,6 +92,10 @@ export function localUrl({ host, port }: Settings): string {
   const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   const name = reached.includes(":") ? `[${reached}]` : reached;
   return `http://${name}:${port}`;
+}
+
+function isDatabaseUrl(text: string): boolean {
+  return URL.canParse(text) && /^(file|libsql|https?|wss?):$/.test(new URL(text).protocol);
 }
 
 /** Buyers are sent back to it, and it is the `iss` of member JWTs: paths are put behind it. */

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { ScripError } from "../engine/error.ts";
-import { isStorageError } from "../engine/storage.ts";
+import { isStorageError } from "../engine/storage-fault.ts";
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import type { ErrorBody } from "../schemas/errors.ts";
 import { pageHeaders } from "./pages.ts";

@@ -16,6 +16,7 @@ import { createPublicFetch } from "../engine/public-fetch.ts";
 import { compileWorkflow } from "../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../engine/sandbox/process-pool.ts";
 import type { Sandbox } from "../engine/sandbox.ts";
+import { remoteOptions } from "../engine/storage/remote-client.ts";
 import { createStorage, driverWaitMs, migrate } from "../engine/storage.ts";
 import type { StripeEndpoint, StripeHttpClient } from "../engine/stripe.ts";
 import { readTenant } from "../engine/tenants.ts";
@@ -54,11 +55,16 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   clientKey ??= demo?.publicKey ?? null;
   await engine.holders.refresh();
   const webhooks = createWebhookSender(engine);
+  const seeOthers = oneAtATime(async () => {
+    const looks = [engine.environments.refresh(), engine.holders.refresh(), engine.memberKeys.refresh()];
+    for (const look of await Promise.allSettled(looks)) {
+      if (look.status === "fulfilled") continue;
+      logger.warn({ err: look.reason }, "what other processes changed could not be read");
+    }
+  });
   const refresh = setInterval(() => {
     webhooks.wake();
-    Promise.all([engine.environments.refresh(), engine.holders.refresh(), engine.memberKeys.refresh()]).catch(
-      (fault: unknown) => logger.warn({ err: fault }, "what other processes changed could not be read"),
-    );
+    void seeOthers();
   }, 1000);
   const server = await listen(metrics.timed(app, counted(app, underWay)), settings);
   const tasks = scheduleTasks(engine);
@@ -134,6 +140,7 @@ async function openEngine(
     createClient({
       url: settings.databaseUrl ?? pathToFileURL(file).href,
       timeout: driverWaitMs,
+      ...remoteOptions(fetch),
       ...(settings.databaseAuthToken === null ? {} : { authToken: settings.databaseAuthToken }),
     }),
   );
@@ -195,6 +202,17 @@ async function developmentKey(dataDir: string): Promise<string> {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   });
   return readFile(file, "utf8");
+}
+
+/** A database that is slow to answer is not asked again meanwhile. */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let underWay: Promise<void> | undefined;
+  return () => {
+    underWay ??= work().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
 }
 
 function swaggerUi() {

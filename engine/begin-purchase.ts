@@ -106,7 +106,7 @@ async function claimPlace(
   const offeringId = newEventId(engine.now());
   let placesAsked = false;
   for (let waits = 1; waits <= 30; waits++) {
-    const decision = await engine.storage.write((tx) =>
+    const decision = await engine.storage.writeOne((tx) =>
       claimRedemption(tx, {
         environmentId: environment.id,
         offeringId,

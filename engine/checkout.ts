@@ -10,7 +10,7 @@ import { ScripError } from "./error.ts";
 import { fulfill } from "./fulfill.ts";
 import type { SessionState } from "./fulfilment/truth.ts";
 import { guestIn } from "./guests.ts";
-import { isStorageError } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 import type { StripeRequest } from "./stripe.ts";
 
 /** Where a buyer comes back to, where that is ours to say. */

@@ -4,7 +4,7 @@ import { ScripError } from "./error.ts";
 import type { Caller } from "./keys.ts";
 import { labelOf, verifyMemberJwt } from "./member-jwt.ts";
 import { isSessionOpen } from "./member-sessions.ts";
-import { isStorageError } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 import type { UserJwtVerifier } from "./user-jwt.ts";
 
 /**

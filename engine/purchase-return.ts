@@ -104,7 +104,7 @@ async function mintToken(engine: Engine, { id, environmentId }: Purchase): Promi
   const token = `ptk_${randomText(40)}`;
   const hash = await sha256Hex(token);
   const expiresAt = engine.now() + tokenLifeMs;
-  await engine.storage.write(async (tx) => {
+  await engine.storage.writeOne(async (tx) => {
     await tx.insert(purchaseTokens).values({ hash, environmentId, purchaseId: id, expiresAt });
   });
   return token;
@@ -126,7 +126,7 @@ export async function exchangeToken(
   const hash = await sha256Hex(token);
   const usedBy = nonce === undefined ? null : await sha256Hex(nonce);
   const nowMs = engine.now();
-  const used = await engine.storage.write(async (tx) => {
+  const used = await engine.storage.writeOne(async (tx) => {
     const valid = and(
       eq(purchaseTokens.hash, hash),
       eq(purchaseTokens.environmentId, environment.id),

@@ -4,11 +4,13 @@ import { sessionStatus, sessionsOf } from "./checkout.ts";
 import {
   type Claim,
   type ClaimDecision,
+  type ClaimInput,
   claimRedemption,
   type RecordedAnswer,
   type RedemptionKey,
   recordOutcome,
   settleClaim,
+  whyNot,
 } from "./claims.ts";
 import type { CompiledMethod } from "./config/compiled.ts";
 import { visitorContext } from "./context.ts";
@@ -43,8 +45,10 @@ export async function redeemOffering(engine: Engine, admitted: AdmittedRedemptio
   const deadlineMs = engine.now() + 2 * leaseMs;
   let placesAsked = false;
   let waits = 0;
+  let hasWaited = false;
   while (engine.now() < deadlineMs) {
-    const decision = await claim(engine, admitted, key, leaseMs);
+    const decision = await claim(engine, admitted, { key, leaseMs, hasWaited });
+    hasWaited = decision.kind === "running" || decision.kind === "contended";
     switch (decision.kind) {
       case "claimed": {
         const answer = await attempt(engine, admitted, decision.claim, leaseMs);
@@ -75,24 +79,24 @@ export async function redeemOffering(engine: Engine, admitted: AdmittedRedemptio
   throw new ScripError("redemption_in_progress", "This offer is being redeemed: try again", { retryAfterSeconds: 5 });
 }
 
-function claim(
+/** Who has waited looks first, and takes no turn from whoever it waits for. */
+async function claim(
   engine: Engine,
   admitted: AdmittedRedemption,
-  key: RedemptionKey,
-  leaseMs: number,
+  { key, leaseMs, hasWaited }: { key: RedemptionKey; leaseMs: number; hasWaited: boolean },
 ): Promise<ClaimDecision> {
   const { offer, plan, claims, currentOffer } = admitted;
-  return engine.storage.write((tx) =>
-    claimRedemption(tx, {
-      ...key,
-      offerId: offer.id,
-      planId: plan?.id ?? null,
-      offerVersion: claims.version,
-      limits: currentOffer.offer.limits,
-      leaseMs,
-      nowMs: engine.now(),
-    }),
-  );
+  const input: ClaimInput = {
+    ...key,
+    offerId: offer.id,
+    planId: plan?.id ?? null,
+    offerVersion: claims.version,
+    limits: currentOffer.offer.limits,
+    leaseMs,
+    nowMs: engine.now(),
+  };
+  const found = hasWaited ? await whyNot(engine.storage.db, input) : { kind: "free" as const };
+  return found.kind === "free" ? engine.storage.writeOne((tx) => claimRedemption(tx, input)) : found;
 }
 
 /** Runs the workflow once under a claim and settles it. Null when the claim was lost meanwhile. */
@@ -205,7 +209,7 @@ async function standingAnswer(
   const asked = { ...key, attempt };
   const status = await sessionStatus(engine, caller.environment, asked);
   if (status === "complete" || status === "expired") {
-    await engine.storage.write((tx) => recordOutcome(tx, asked, status));
+    await engine.storage.writeOne((tx) => recordOutcome(tx, asked, status));
     return null;
   }
   if (status === "unknown" && lapsed) {

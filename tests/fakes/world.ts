@@ -1,8 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { createClient } from "@libsql/client";
 import type { Hono } from "hono";
 import { createApp } from "../../api/app.ts";
 import { ensureAdminToken } from "../../engine/admin.ts";
@@ -15,13 +13,14 @@ import { createKey } from "../../engine/keys.ts";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
 import type { Sandbox } from "../../engine/sandbox.ts";
-import { createStorage, driverWaitMs, migrate } from "../../engine/storage.ts";
+import { migrate } from "../../engine/storage.ts";
 import { createVault } from "../../engine/vault.ts";
 import { createLocalStripe, type LocalStripe } from "../../local-stripe/local-stripe.ts";
 import { type Clock, createClock } from "./clock.ts";
+import { openDatabase } from "./database.ts";
 import { sampleConfig } from "./sample-config.ts";
 
-/** A whole Scrip in one test: a real database in a temp file, the real sandbox, a local Stripe, the app. */
+/** A whole Scrip in one test: a real database, in a temp file or on a server, the real sandbox, a local Stripe, the app. */
 export type World = {
   app: Hono;
   engine: Engine;
@@ -33,6 +32,7 @@ export type World = {
   secretKey: string;
   publicKey: string;
   adminToken: string;
+  /** What names the database: its file, or the address of its server. */
   file: string;
   close(): Promise<void>;
 };
@@ -59,7 +59,8 @@ export const adminToken = "adm_of-the-tests-0123456789012345678901234567";
 /** Makes a world with the environment `env_preview`. Close it. */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "scrip-"));
-  const file = options.file ?? join(folder, "scrip.db");
+  const database = await openDatabase(folder, options.file);
+  const { storage } = database;
   const clock = createClock(Date.parse("2026-03-01T12:00:00Z"));
   const faults: string[] = [];
   let app: Hono | undefined;
@@ -76,7 +77,6 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       catalogue,
       deliver,
     });
-  const storage = createStorage(createClient({ url: pathToFileURL(file).href, timeout: driverWaitMs }));
   await migrate(storage, clock.now);
   const engine = createEngine({
     storage,
@@ -115,10 +115,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     secretKey: (await createKey(engine, environmentId, "sk", "test")).key,
     publicKey: (await createKey(engine, environmentId, "pk", "test")).key,
     adminToken,
-    file,
+    file: database.name,
     async close() {
       if (options.stripe === undefined) stripe.close();
       await closeEngine(engine);
+      await database.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
