@@ -1,8 +1,19 @@
 import * as v from "valibot";
+import { readTrustedProxies } from "./client-address.ts";
 
 const Port = v.pipe(v.string(), v.regex(/^\d{1,5}$/, "must be a port number"), v.transform(Number), v.maxValue(65_535));
 const Secret = v.pipe(v.string(), v.minLength(32, "must be at least 32 characters, and random"));
 const Text = v.pipe(v.string(), v.minLength(1));
+const Rate = v.pipe(v.string(), v.regex(/^\d{1,9}$/, "must be a whole number, 0 for no limit"), v.transform(Number));
+const TrustedProxies = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const read = readTrustedProxies(dataset.value);
+    if (read !== null) return read;
+    addIssue({ message: "must be none, private, a number of proxies, or addresses and ranges such as 10.0.0.0/8" });
+    return NEVER;
+  }),
+);
 
 /** What the environment variables say. Every name is documented in `docs/configuration.md`. */
 const Settings = v.pipe(
@@ -34,6 +45,10 @@ const Settings = v.pipe(
     SANDBOX_PROCESSES: v.optional(
       v.pipe(v.string(), v.regex(/^[1-9]\d?$/, "must be a number from 1 to 99"), v.transform(Number)),
     ),
+    RATE_LIMIT_KEY: v.optional(Rate, "5000"),
+    RATE_LIMIT_ADDRESS: v.optional(Rate, "300"),
+    RATE_LIMIT_FAILURES: v.optional(Rate, "60"),
+    TRUSTED_PROXIES: v.optional(TrustedProxies, "private"),
     LOG_LEVEL: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
   }),
   v.transform((env) => ({
@@ -51,6 +66,12 @@ const Settings = v.pipe(
     masterKey: env.SCRIP_MASTER_KEY ?? null,
     adminToken: env.SCRIP_ADMIN_TOKEN ?? null,
     sandboxProcesses: env.SANDBOX_PROCESSES ?? null,
+    rateLimits: {
+      keyPerSecond: env.RATE_LIMIT_KEY,
+      addressPerMinute: env.RATE_LIMIT_ADDRESS,
+      failuresPerMinute: env.RATE_LIMIT_FAILURES,
+    },
+    trustedProxies: env.TRUSTED_PROXIES,
     logLevel: env.LOG_LEVEL,
   })),
 );

@@ -21,6 +21,7 @@ import { createVault, isVaultOf } from "../engine/vault.ts";
 import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
 import { localUrl, readSettings, type Settings } from "./config.ts";
+import { nodeClientAddress } from "./node-client-address.ts";
 import { startDemo } from "./node-demo.ts";
 import { scheduleTasks } from "./node-tasks.ts";
 
@@ -40,7 +41,9 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   // the demo is made with the app, and has the key: it is asked for when a page asks for the script
   let clientKey = settings.clientPublicKey;
   const ownOrigins = [new URL(url).origin, `http://localhost:${settings.port}`];
-  const app = createApp(engine, { ownOrigins, clientKey: () => clientKey });
+  const notice = (what: string) => logger.warn(what);
+  const clientAddress = nodeClientAddress(settings, notice);
+  const app = createApp(engine, { ownOrigins, clientKey: () => clientKey, clientAddress });
   app.use("/docs/assets/*", swaggerUi());
   const demo = settings.production ? null : await startDemo(engine, app, { settings, url });
   clientKey ??= demo?.publicKey ?? null;
@@ -48,9 +51,12 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   const webhooks = createWebhookSender(engine);
   const refresh = setInterval(() => {
     webhooks.wake();
-    Promise.all([engine.environments.refresh(), engine.holders.refresh(), engine.memberKeys.refresh()]).catch(
-      (fault: unknown) => logger.warn({ err: fault }, "what other processes changed could not be read"),
-    );
+    Promise.all([
+      engine.environments.refresh(),
+      engine.holders.refresh(),
+      engine.memberKeys.refresh(),
+      engine.rateLimits.sync(),
+    ]).catch((fault: unknown) => logger.warn({ err: fault }, "what other processes changed could not be read"));
   }, 1000);
   const underWay = new Set<Promise<unknown>>();
   const server = await listen(counted(app, underWay), settings);
@@ -148,7 +154,9 @@ async function openEngine(
     now: Date.now,
     publicUrl: url,
     ...(stripeEndpoint === null ? {} : { stripeEndpoint }),
+    rateLimits: settings.rateLimits,
     onFault: (fault, what) => logger.error({ err: fault }, what),
+    onNotice: (notice) => logger.warn(notice),
   });
 }
 

@@ -8,6 +8,7 @@ import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
 import { createSettler, type Settler } from "./fulfilment/settler.ts";
 import { createHolders, type Holders } from "./holders.ts";
 import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
+import { createRateLimits, type RateLimitSettings, type RateLimits } from "./rate-limits.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Storage } from "./storage.ts";
 import { createStripeClients, type StripeClients, type StripeEndpoint, type StripeHttpClient } from "./stripe.ts";
@@ -32,12 +33,17 @@ export type EngineParts = {
   stripeEndpoint?: StripeEndpoint;
   /** How Stripe is spoken to, where the runtime has a faster way than `fetch`. */
   stripeHttpClient?: StripeHttpClient;
+  /** How much is allowed of what is limited; the defaults for what is left out. */
+  rateLimits?: Partial<RateLimitSettings>;
   /** Told of failures that no caller is waiting for. */
   onFault: (fault: unknown, what: string) => void;
+  /** Told of what is no failure, and an operator may want to know. */
+  onNotice?: (notice: string) => void;
 };
 
 /** The engine: its parts, and what it keeps in memory. */
-export type Engine = EngineParts & {
+export type Engine = Omit<EngineParts, "rateLimits"> & {
+  rateLimits: RateLimits;
   environments: Environments;
   events: EventLog;
   holders: Holders;
@@ -60,6 +66,7 @@ export type Engine = EngineParts & {
 export function createEngine(parts: EngineParts): Engine {
   return {
     ...parts,
+    rateLimits: createRateLimits(parts),
     environments: createEnvironments(parts),
     events: createEventLog(parts),
     holders: createHolders(parts),

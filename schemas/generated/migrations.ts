@@ -88,5 +88,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`) WHERE payment_intent_id is not null;",
       "CREATE INDEX `stripe_accounts_by_account` ON `stripe_accounts` (`account_id`);"
     ]
+  },
+  {
+    "name": "0002_rate_limits",
+    "statements": [
+      "CREATE TABLE `rate_limits` (\n\t`window_ends_at` integer NOT NULL,\n\t`name` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`node` text NOT NULL,\n\t`count` integer NOT NULL,\n\tPRIMARY KEY(`window_ends_at`, `name`, `subject`, `node`)\n);"
+    ]
   }
 ];
