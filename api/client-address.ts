@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { LRUCache } from "lru-cache";
 
 type Address = ReturnType<typeof ipaddr.process>;
 type Range = ReturnType<typeof ipaddr.parseCIDR>;
@@ -70,10 +71,23 @@ export function networkOf(address: string): string | null {
     .join(":")}::/64`;
 }
 
-/** With a port, in brackets, in quotes: as proxies write it. An IPv4 address in IPv6's clothes is the IPv4 address. */
+/** Reading costs as much as half a decision, and the same few come again and again. */
+const known = new LRUCache<string, { address: Address | null }>({ max: 10_000 });
+const longestKnown = 64;
+
 function readAddress(text: string | undefined): Address | null {
+  if (text === undefined || text.length > longestKnown) return null;
+  const found = known.get(text);
+  if (found !== undefined) return found.address;
+  const address = parseAddress(text);
+  known.set(text, { address });
+  return address;
+}
+
+/** With a port, in brackets, in quotes: as proxies write it. An IPv4 address in IPv6's clothes is the IPv4 address. */
+function parseAddress(text: string): Address | null {
   const [, inBrackets, withPort, plain] =
-    /^\s*"?(?:\[([^\]]*)\](?::\d+)?|(\d[\d.]*):\d+|([^"\s]*))"?\s*$/.exec(text ?? "") ?? [];
+    /^\s*"?(?:\[([^\]]*)\](?::\d+)?|(\d[\d.]*):\d+|([^"\s]*))"?\s*$/.exec(text) ?? [];
   const bare = inBrackets ?? withPort ?? plain ?? "";
   if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return null;
   return ipaddr.process(bare);

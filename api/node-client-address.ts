@@ -19,9 +19,12 @@ export function nodeClientAddress(settings: Settings, notice: (what: string) => 
     const peer = bindings?.incoming?.socket.remoteAddress;
     const forwardedFor = header(c, "x-forwarded-for");
     const address = clientAddressOf(trustedProxies, { peer, forwardedFor, forwarded: header(c, "forwarded") });
-    if (address === null && !isTold) {
+    // an operator at the machine itself has no proxy and no Origin: only a browser's request should have come by one
+    if (address === null && !isTold && header(c, "origin") !== undefined) {
       isTold = true;
-      notice(`a request through ${peer} names no client: set X-Forwarded-For there, or its clients have no rate limit`);
+      notice(
+        `requests of pages through ${peer} name no client: until X-Forwarded-For is set there, no address is limited`,
+      );
     }
     return address;
   };

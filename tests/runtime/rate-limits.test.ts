@@ -61,6 +61,22 @@ test("a server behind a proxy of its machine limits whom the proxy names, and no
   expect(limited(await statuses(Array.from({ length: 30 }, () => buy(server))))).toBe(0);
 });
 
+test("a production server says once what leaves clients without a limit", async () => {
+  const own = await temporaryFolder();
+  const server = await startServer(own.path, {
+    NODE_ENV: "production",
+    SCRIP_MASTER_KEY: "m".repeat(40),
+    SCRIP_ADMIN_TOKEN: "a".repeat(40),
+    PUBLIC_URL: "https://offers.example.com",
+    RATE_LIMIT_KEY: "0",
+  });
+  for (let i = 0; i < 5; i++) await buy(server);
+  await server.end("SIGTERM");
+  await own.remove();
+  expect(server.output().match(/there is no rate limit keyPerSecond: the setting is 0/g)).toHaveLength(1);
+  expect(server.output().match(/requests of pages through 127\.0\.0\.1 name no client/g)).toHaveLength(1);
+});
+
 test("what one server has counted, another knows a moment later", async () => {
   await earlyInAMinute();
   const [first = never(), second = never()] = servers;
