@@ -1,8 +1,19 @@
 import * as v from "valibot";
+import { readTrustedProxies } from "./client-address.ts";
 
 const Port = v.pipe(v.string(), v.regex(/^\d{1,5}$/, "must be a port number"), v.transform(Number), v.maxValue(65_535));
 const Secret = v.pipe(v.string(), v.minLength(32, "must be at least 32 characters, and random"));
 const Text = v.pipe(v.string(), v.minLength(1));
+const Rate = v.pipe(v.string(), v.regex(/^\d{1,9}$/, "must be a whole number, 0 for no limit"), v.transform(Number));
+const TrustedProxies = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const read = readTrustedProxies(dataset.value);
+    if (read !== null) return read;
+    addIssue({ message: "must be none, private, a number of proxies, or addresses and ranges such as 10.0.0.0/8" });
+    return NEVER;
+  }),
+);
 
 function wholeNumber(min: number, max: number) {
   const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
@@ -41,6 +52,10 @@ const Settings = v.pipe(
     SANDBOX_MAX_CPU_MS: v.optional(wholeNumber(10, 10_000), "10000"),
     SANDBOX_MAX_MEMORY_MIB: v.optional(wholeNumber(8, 128), "128"),
     SANDBOX_MAX_OUTBOUND_CALLS: v.optional(wholeNumber(0, 200), "200"),
+    RATE_LIMIT_KEY: v.optional(Rate, "5000"),
+    RATE_LIMIT_ADDRESS: v.optional(Rate, "300"),
+    RATE_LIMIT_FAILURES: v.optional(Rate, "60"),
+    TRUSTED_PROXIES: v.optional(TrustedProxies, "private"),
     DRAIN_SECONDS: v.optional(wholeNumber(1, 600), "30"),
     METRICS_TOKEN: v.optional(Secret),
     LOG_LEVEL: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
@@ -68,6 +83,12 @@ const Settings = v.pipe(
     },
     drainMs: env.DRAIN_SECONDS * 1000,
     metricsToken: env.METRICS_TOKEN ?? null,
+    rateLimits: {
+      keyPerSecond: env.RATE_LIMIT_KEY,
+      addressPerMinute: env.RATE_LIMIT_ADDRESS,
+      failuresPerMinute: env.RATE_LIMIT_FAILURES,
+    },
+    trustedProxies: env.TRUSTED_PROXIES,
     logLevel: env.LOG_LEVEL,
   })),
 );

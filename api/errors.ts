@@ -58,6 +58,7 @@ export const statusOf: Record<ErrorCode, number> = {
   config_invalid: 422,
   config_conflict: 409,
   environment_exists: 409,
+  rate_limited: 429,
   redemption_in_progress: 503,
   sandbox_busy: 503,
   stripe_unreachable: 503,

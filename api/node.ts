@@ -24,6 +24,7 @@ import { createVault, isVaultOf } from "../engine/vault.ts";
 import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
 import { localUrl, readSettings, type Settings } from "./config.ts";
+import { nodeClientAddress } from "./node-client-address.ts";
 import { startDemo } from "./node-demo.ts";
 import { counted, drain } from "./node-drain.ts";
 import { createMetrics, serveMetrics } from "./node-metrics.ts";
@@ -45,7 +46,9 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   // the demo is made with the app, and has the key: it is asked for when a page asks for the script
   let clientKey = settings.clientPublicKey;
   const ownOrigins = [new URL(url).origin, `http://localhost:${settings.port}`];
-  const app = createApp(engine, { ownOrigins, clientKey: () => clientKey });
+  const notice = (what: string) => logger.warn(what);
+  const clientAddress = nodeClientAddress(settings, notice);
+  const app = createApp(engine, { ownOrigins, clientKey: () => clientKey, clientAddress });
   app.use("/docs/assets/*", swaggerUi());
   const underWay = new Set<Promise<unknown>>();
   const metrics = createMetrics(engine, () => underWay.size);
@@ -56,7 +59,12 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   await engine.holders.refresh();
   const webhooks = createWebhookSender(engine);
   const seeOthers = oneAtATime(async () => {
-    const looks = [engine.environments.refresh(), engine.holders.refresh(), engine.memberKeys.refresh()];
+    const looks = [
+      engine.environments.refresh(),
+      engine.holders.refresh(),
+      engine.memberKeys.refresh(),
+      engine.rateLimits.sync(),
+    ];
     for (const look of await Promise.allSettled(looks)) {
       if (look.status === "fulfilled") continue;
       logger.warn({ err: look.reason }, "what other processes changed could not be read");
@@ -161,7 +169,9 @@ async function openEngine(
     now: Date.now,
     publicUrl: url,
     ...(stripeEndpoint === null ? {} : { stripeEndpoint }),
+    rateLimits: settings.rateLimits,
     onFault: (fault, what) => logger.error({ err: fault }, what),
+    onNotice: (notice) => logger.warn(notice),
   });
 }
 

@@ -7,11 +7,12 @@ import type { Caller } from "../engine/keys.ts";
 import { exchangeToken, type PurchaseReturn, returnFromCheckout } from "../engine/purchase-return.ts";
 import { allowedReturnUrl } from "../engine/return-url.ts";
 import { ExchangeAnswer, ExchangeRequest, PurchaseAnswer, PurchaseRequest } from "../schemas/sales.ts";
-import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
+import { type AppOptions, actingCallerOf, assertPageMaySay } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
 import { header } from "./header.ts";
 import { operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
+import { clientOf, failuresOf } from "./rate-limits.ts";
 import { isoTime } from "./time.ts";
 
 const tag = "Payments";
@@ -32,7 +33,7 @@ export function purchases(engine: Engine, options: AppOptions): Hono {
     errors: [400, 401, 403, 404, 409, 413, 502, 503],
   });
   app.post("/", describeRoute(begin), async (c) => {
-    const caller = await callerOf(c, engine, options);
+    const caller = await actingCallerOf(c, engine, options);
     const request = await readBody(c, PurchaseRequest, clientBodyBytes);
     assertPageMaySay(c, caller, request);
     const returnUrl = returnUrlOf(c, caller, request, options);
@@ -67,10 +68,15 @@ function addReturn(app: Hono, engine: Engine, options: AppOptions): void {
       to: "Where to go on to, for sessions without a key and for buyers who left the checkout",
     },
     answers: { 303: null },
-    errors: [403, 404],
+    errors: [403, 404, 429],
   });
   app.get("/return", describeRoute(back), async (c) => {
-    const url = await returnFromCheckout(engine, returnedBy(c.req.query()), options.ownOrigins);
+    const client = clientOf(c, options);
+    await engine.rateLimits.take("actions", client);
+    const returned = returnedBy(c.req.query());
+    const url = await engine.rateLimits.attempt(failuresOf("token", client), ["purchase_not_found"], () =>
+      returnFromCheckout(engine, returned, options.ownOrigins),
+    );
     return new Response(null, { status: 303, headers: { Location: url, ...returnHeaders } });
   });
 }
@@ -96,12 +102,12 @@ function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
     errors: [400, 401, 403, 404, 413, 503],
   });
   app.post("/exchange", describeRoute(exchange), async (c) => {
-    const { environment } = await callerOf(c, engine, options);
+    const { environment, kind } = await actingCallerOf(c, engine, options);
     const request = await readBody(c, ExchangeRequest, clientBodyBytes);
-    const { purchaseId, entitlements, jwt, expiresAt, refreshToken } = await exchangeToken(
-      engine,
-      environment,
-      request,
+    const { purchaseId, entitlements, jwt, expiresAt, refreshToken } = await engine.rateLimits.attempt(
+      kind === "sk" ? null : failuresOf("token", clientOf(c, options)),
+      ["purchase_token_invalid"],
+      () => exchangeToken(engine, environment, request),
     );
     const answer = {
       status: "success",

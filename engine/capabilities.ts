@@ -14,7 +14,7 @@ import {
 import { callFetch } from "./capabilities/outbound-fetch.ts";
 import { callStripe } from "./capabilities/stripe.ts";
 import type { HostAnswer, HostCall, HostCallHandler } from "./sandbox.ts";
-import { isStorageError } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 
 /** A host call as the event keeps it. `answer` is what the workflow got, or the error it saw. */
 export type HostCallRecord = {

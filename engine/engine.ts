@@ -11,8 +11,10 @@ import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
 import { createSettler, type Settler } from "./fulfilment/settler.ts";
 import { createHolders, type Holders } from "./holders.ts";
 import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
+import { createRateLimits, type RateLimitSettings, type RateLimits } from "./rate-limits.ts";
 import type { Sandbox } from "./sandbox.ts";
-import { isStorageError, type Storage } from "./storage.ts";
+import type { Storage } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 import { createStripeClients, type StripeClients, type StripeEndpoint, type StripeHttpClient } from "./stripe.ts";
 import type { Vault } from "./vault.ts";
 import { createWebhookBell, type WebhookBell } from "./webhooks/bell.ts";
@@ -37,13 +39,18 @@ export type EngineParts = {
   stripeHttpClient?: StripeHttpClient;
   /** The most that a run may use, whatever an environment says; that of the schema when left out. */
   budgetMaxima?: BudgetMaxima;
+  /** How much is allowed of what is limited; the defaults for what is left out. */
+  rateLimits?: Partial<RateLimitSettings>;
   /** Told of failures that no caller is waiting for. */
   onFault: (fault: unknown, what: string) => void;
+  /** Told of what is no failure, and an operator may want to know. */
+  onNotice?: (notice: string) => void;
 };
 
 /** The engine: its parts, and what it keeps in memory. */
-export type Engine = EngineParts & {
+export type Engine = Omit<EngineParts, "rateLimits"> & {
   budgetMaxima: BudgetMaxima;
+  rateLimits: RateLimits;
   environments: Environments;
   events: EventLog;
   /** Redemptions that were answered, by environment and `success` or error code. */
@@ -79,6 +86,7 @@ export function createEngine(given: EngineParts): Engine {
   return {
     ...parts,
     faultCounts,
+    rateLimits: createRateLimits(parts),
     environments: createEnvironments(parts),
     events: createEventLog(parts),
     redemptionCounts: createCounts(),

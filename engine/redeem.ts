@@ -8,7 +8,7 @@ import { newEventId } from "./event-id.ts";
 import { identityKey, resolveIdentity } from "./identity.ts";
 import type { Caller } from "./keys.ts";
 import { redeemOffering } from "./redeem-offering.ts";
-import { isStorageError } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 
 /**
  * Redeems an offer token. Resolves with the answer of the workflow, the same for every request of one offering and

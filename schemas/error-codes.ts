@@ -63,6 +63,7 @@ export const errorCodes = [
   "config_conflict",
   "environment_exists",
   // try again
+  "rate_limited",
   "redemption_in_progress",
   "sandbox_busy",
   "stripe_unreachable",

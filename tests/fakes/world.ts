@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Hono } from "hono";
 import { createApp } from "../../api/app.ts";
+import type { ClientAddress } from "../../api/rate-limits.ts";
 import { ensureAdminToken } from "../../engine/admin.ts";
 import type { BudgetMaxima } from "../../engine/budgets.ts";
 import { applyConfig } from "../../engine/config/apply.ts";
@@ -10,6 +11,7 @@ import { createEnvironment } from "../../engine/create-environment.ts";
 import { closeEngine, createEngine, type Engine } from "../../engine/engine.ts";
 import { addWebhookSecret, connectStripeAccount } from "../../engine/integrations.ts";
 import { createKey } from "../../engine/keys.ts";
+import type { RateLimitSettings } from "../../engine/rate-limits.ts";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
 import type { Sandbox } from "../../engine/sandbox.ts";
@@ -28,6 +30,8 @@ export type World = {
   clock: Clock;
   /** What was told to `onFault`. */
   faults: string[];
+  /** What was told to `onNotice`. */
+  notices: string[];
   environmentId: string;
   secretKey: string;
   publicKey: string;
@@ -47,6 +51,10 @@ export type WorldOptions = {
   stripe?: LocalStripe;
   /** What stands between the engine and Stripe: it may delay, lose or change what is asked and answered. */
   between?: (stripeFetch: typeof fetch) => typeof fetch;
+  /** How much is allowed; what every server allows when left out. */
+  rateLimits?: Partial<RateLimitSettings>;
+  /** Where requests come from; nowhere that is known when left out. */
+  clientAddress?: ClientAddress;
   /** Whether Stripe's events come by webhook; without, the world is one where they never do. */
   webhooks?: boolean;
   /** The most that a run may use. */
@@ -63,6 +71,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const { storage } = database;
   const clock = createClock(Date.parse("2026-03-01T12:00:00Z"));
   const faults: string[] = [];
+  const notices: string[] = [];
   let app: Hono | undefined;
   const deliver: typeof fetch = async (input, init) => {
     if (app === undefined) throw new Error("the server is not there yet");
@@ -89,7 +98,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     now: clock.now,
     publicUrl: "https://scrip.test",
     stripeEndpoint: { protocol: "http", host: "stripe.test", port: 80 },
+    ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits }),
     onFault: (fault, what) => faults.push(`${what}: ${fault instanceof Error ? fault.message : fault}`),
+    onNotice: (notice) => notices.push(notice),
   });
   const environmentId = "env_preview";
   if (options.file === undefined) {
@@ -99,7 +110,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     await applyConfig(engine, environmentId, document, { author: "test", dryRun: false, expectedVersion: null });
   }
   await ensureAdminToken(engine, adminToken, { label: "test", role: "publisher" });
-  app = createApp(engine, { ownOrigins: [] });
+  app = createApp(engine, { ownOrigins: [], ...(options.clientAddress && { clientAddress: options.clientAddress }) });
   if (options.webhooks) {
     const secret = "whsec_of_the_tests";
     await addWebhookSecret(engine, environmentId, { accountId: "acct_world", secret });
@@ -111,6 +122,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     stripe,
     clock,
     faults,
+    notices,
     environmentId,
     secretKey: (await createKey(engine, environmentId, "sk", "test")).key,
     publicKey: (await createKey(engine, environmentId, "pk", "test")).key,
