@@ -21,7 +21,6 @@ import { createVault, isVaultOf } from "../engine/vault.ts";
 import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
 import { localUrl, readSettings, type Settings } from "./config.ts";
-import { startDemo } from "./node-demo.ts";
 import { scheduleTasks } from "./node-tasks.ts";
 
 /** A server that listens. `stop` drains it: requests under way finish, and nothing acknowledged is lost. */
@@ -42,7 +41,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   const ownOrigins = [new URL(url).origin, `http://localhost:${settings.port}`];
   const app = createApp(engine, { ownOrigins, clientKey: () => clientKey });
   app.use("/docs/assets/*", swaggerUi());
-  const demo = settings.production ? null : await startDemo(engine, app, { settings, url });
+  const demo = settings.production ? null : await (await development()).startDemo(engine, app, { settings, url });
   clientKey ??= demo?.publicKey ?? null;
   await engine.holders.refresh();
   const webhooks = createWebhookSender(engine);
@@ -70,6 +69,9 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     },
   };
 }
+
+/** Only now, because what production runs on need not have the demo and the local Stripe. */
+const development = () => import("./node-demo.ts");
 
 /** What `scrip start` does: reads the environment, starts, says where to go, and drains on SIGTERM and SIGINT. */
 export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {
