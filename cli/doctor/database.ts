@@ -34,13 +34,15 @@ export async function checkDatabase(terminal: Terminal, place: DataPlace): Promi
       ...damage.slice(0, 5).map((line) => find("database_damaged", line)),
       ...(schema.unknown.length > 0 ? [find("database_ahead", `It was migrated by ${schema.unknown.join(", ")}`)] : []),
       ...(schema.missing.length > 0 ? [find("database_behind", `It lacks ${schema.missing.join(", ")}`)] : []),
-      ...(place.server !== null && answersMs > slowMs ? [find("database_slow", `It takes ${Math.round(answersMs)} ms to answer`)] : []),
+      ...(place.server !== null && answersMs > slowMs
+        ? [find("database_slow", `It takes ${Math.round(answersMs)} ms to answer`)]
+        : []),
       ...(await keyFindings(terminal, place, client)),
     ];
     const kind =
       place.server === null ? "a file, whole" : `${new URL(place.server.url).host}, ${answersMs.toFixed(1)} ms`;
-    // the tables of another version may be others
-    const isReadable = schema.unknown.length === 0 && schema.missing.length === 0;
+    // newer versions add to the tables, older ones may lack some
+    const isReadable = schema.missing.length === 0;
     if (!isReadable) client.close();
     return { checked: { about, seen: kind, findings }, client: isReadable ? client : null };
   } catch (error) {

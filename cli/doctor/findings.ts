@@ -16,7 +16,10 @@ export const findings = {
   ],
   database_slow: ["warning", "Bring the database nearer to the server: a redemption asks it several times"],
   database_behind: ["warning", "Start this version of the server: it migrates the database"],
-  database_ahead: ["error", "Start the newer version of Scrip that has been here, or restore a backup from before it"],
+  database_ahead: [
+    "warning",
+    "Start the newer version of Scrip that has been here, unless you are going back on purpose",
+  ],
   database_damaged: ["error", "Stop the server, keep the folder, and restore the newest backup that is whole"],
   master_key_missing: ["warning", "Set SCRIP_MASTER_KEY as the server has it, to see whether it is the right one"],
   master_key_other: ["error", "Set the SCRIP_MASTER_KEY that this database was begun with"],

@@ -50,6 +50,15 @@ describe("the Dockerfile", () => {
   });
 });
 
+test("compose.yaml sets variables that the server reads, and gives a drain the time that it takes", async () => {
+  const text = await readFile(join(root, "compose.yaml"), "utf8");
+  const set = [...text.matchAll(/^ {6}([A-Z_]+): /gm)].map(([, name = ""]) => name);
+  expect(set).toContain("PUBLIC_URL");
+  const known = await readFile(join(root, "api/config.ts"), "utf8");
+  for (const name of set) expect(known).toContain(` ${name}: v.optional(`);
+  expect(text).toContain("stop_grace_period: 45s");
+});
+
 describe("what the image holds, as another user who may write nowhere but to the data", () => {
   let folder: { path: string; remove(): Promise<void> };
   let env: Record<string, string>;
