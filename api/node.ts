@@ -25,7 +25,6 @@ import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
 import { localUrl, readSettings, type Settings } from "./config.ts";
 import { nodeClientAddress } from "./node-client-address.ts";
-import { startDemo } from "./node-demo.ts";
 import { counted, drain } from "./node-drain.ts";
 import { createMetrics, serveMetrics } from "./node-metrics.ts";
 import { scheduleTasks } from "./node-tasks.ts";
@@ -54,7 +53,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   const metrics = createMetrics(engine, () => underWay.size);
   // without a token they are for a developer's own machine
   if (settings.metricsToken !== null || !settings.production) serveMetrics(app, metrics, settings.metricsToken);
-  const demo = settings.production ? null : await startDemo(engine, app, { settings, url });
+  const demo = settings.production ? null : await (await development()).startDemo(engine, app, { settings, url });
   clientKey ??= demo?.publicKey ?? null;
   await engine.holders.refresh();
   const webhooks = createWebhookSender(engine);
@@ -88,6 +87,9 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     },
   };
 }
+
+/** Only now, because what production runs on need not have the demo and the local Stripe. */
+const development = () => import("./node-demo.ts");
 
 /** What `scrip start` does: reads the environment, starts, says where to go, and drains on SIGTERM and SIGINT. */
 export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {

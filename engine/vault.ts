@@ -14,20 +14,21 @@ export type Vault = {
   derive(purpose: string): Promise<string>;
 };
 
-const checkName = "vault-check";
+/** The name of the sealed word, which is its context too. */
+export const vaultCheck = "vault-check";
 
 /**
  * Whether the vault's key is the one that this database was begun with. The first server of a database leaves a sealed
  * word in it; a server with another key could read none of the secrets, and must not start.
  */
 export async function isVaultOf(vault: Vault, storage: Storage): Promise<boolean> {
-  const fresh = { name: checkName, value: await vault.seal("scrip", checkName) };
+  const fresh = { name: vaultCheck, value: await vault.seal("scrip", vaultCheck) };
   const row = await storage.write(async (tx) => {
     await tx.insert(serverFacts).values(fresh).onConflictDoNothing();
-    const [found] = await tx.select().from(serverFacts).where(eq(serverFacts.name, checkName));
+    const [found] = await tx.select().from(serverFacts).where(eq(serverFacts.name, vaultCheck));
     return found;
   });
-  return vault.open(row?.value ?? "", checkName).then(
+  return vault.open(row?.value ?? "", vaultCheck).then(
     () => true,
     () => false,
   );
