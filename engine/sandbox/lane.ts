@@ -134,19 +134,22 @@ function pump(lane: Lane): void {
   }
 }
 
-/** The run whose tenant has used least lately; of one tenant's, the one that has waited longest. */
+/**
+ * A run whose tenant has used least lately. Of one tenant's those that have begun come first: what is soon at its end gives its
+ * isolate back, and many that are half done are slower than few, one after another.
+ */
 function takeNext({ queue, shares }: Lane): PoolRun | undefined {
   if (queue.length < 2) return queue.shift();
   const nowMs = performance.now();
-  let at = 0;
-  let least = Number.POSITIVE_INFINITY;
-  for (const [index, { job }] of queue.entries()) {
-    const usedMs = shares.usedMs(job.tenant, nowMs);
-    if (usedMs >= least) continue;
-    at = index;
-    least = usedMs;
+  let best: { at: number; tenant: string; usedMs: number; begun: boolean } | undefined;
+  for (const [at, { job, history }] of queue.entries()) {
+    const { tenant } = job;
+    const begun = history.length > 0;
+    const usedMs = tenant === best?.tenant ? best.usedMs : shares.usedMs(tenant, nowMs);
+    const isBetter = !best || usedMs < best.usedMs || (usedMs === best.usedMs && begun && !best.begun);
+    if (isBetter) best = { at, tenant, usedMs, begun };
   }
-  return queue.splice(at, 1)[0];
+  return queue.splice(best?.at ?? 0, 1)[0];
 }
 
 function enter(lane: Lane, run: PoolRun, slice: Slice): void {
