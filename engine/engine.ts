@@ -1,13 +1,18 @@
 import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
-import { createEnvironments, type Environments } from "./environments.ts";
+import {
+  createEnvironmentMemory,
+  createEnvironments,
+  type EnvironmentMemory,
+  type Environments,
+} from "./environments.ts";
 import { createEventLog, type EventLog } from "./events.ts";
 import { createPurchaseFinder, type PurchaseFinder } from "./fulfilment/find-purchases.ts";
 import { createFlights, type Flights } from "./fulfilment/flights.ts";
 import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
 import { createSettler, type Settler } from "./fulfilment/settler.ts";
 import { createHolders, type Holders } from "./holders.ts";
-import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
+import { createMemberKeyMemory, createMemberKeys, type MemberKeyMemory, type MemberKeys } from "./member-keys.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Storage } from "./storage.ts";
 import { createStripeClients, type StripeClients, type StripeEndpoint, type StripeHttpClient } from "./stripe.ts";
@@ -19,7 +24,8 @@ export type EngineParts = {
   storage: Storage;
   vault: Vault;
   sandbox: Sandbox;
-  compile: WorkflowCompiler;
+  /** Null where there is no compiler: workflows are saved elsewhere, on the same database. */
+  compile: WorkflowCompiler | null;
   /** For hosts that the operator configured: Stripe, key sets. */
   fetch: typeof fetch;
   /** For addresses that a workflow names: refuses every address that is not public. */
@@ -34,7 +40,19 @@ export type EngineParts = {
   stripeHttpClient?: StripeHttpClient;
   /** Told of failures that no caller is waiting for. */
   onFault: (fault: unknown, what: string) => void;
+  /** What an earlier engine learned, where each request has an engine of its own. */
+  memory?: EngineMemory;
+  /** Where the events of decisions go, if not into this engine's own batches. */
+  eventLog?: EventLog;
 };
+
+/** What an engine learns of its database and may leave to the next: values alone, nothing that is under way. */
+export type EngineMemory = { environments: EnvironmentMemory; memberKeys: MemberKeyMemory };
+
+/** A memory in which nothing is yet. */
+export function createEngineMemory(): EngineMemory {
+  return { environments: createEnvironmentMemory(), memberKeys: createMemberKeyMemory() };
+}
 
 /** The engine: its parts, and what it keeps in memory. */
 export type Engine = EngineParts & {
@@ -60,10 +78,10 @@ export type Engine = EngineParts & {
 export function createEngine(parts: EngineParts): Engine {
   return {
     ...parts,
-    environments: createEnvironments(parts),
-    events: createEventLog(parts),
+    environments: createEnvironments(parts, parts.memory?.environments),
+    events: parts.eventLog ?? createEventLog(parts),
     holders: createHolders(parts),
-    memberKeys: createMemberKeys(parts),
+    memberKeys: createMemberKeys(parts, parts.memory?.memberKeys),
     stripe: createStripeClients(parts),
     webhookBell: createWebhookBell(),
     redemptionsUnderWay: new Map(),

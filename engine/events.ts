@@ -52,9 +52,7 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
   let writing: Promise<void> | undefined;
 
   const writeBatch = async () => {
-    const details = firstDetails(pending, onFault);
-    const batch = pending.slice(0, details.length);
-    await insertEvents(storage, batch, details);
+    const batch = await writeFirst(storage, pending, onFault);
     pending = pending.slice(batch.length);
     written += batch.length;
     for (const { text } of batch) pendingChars -= text?.length ?? 0;
@@ -102,6 +100,46 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
       while (written < until) await write();
     },
   };
+}
+
+/** Events of several logs that wait to be written, by whichever of them comes first. Their details are made. */
+export type EventPool = { waiting: Waiting[] };
+
+/**
+ * A log for a runtime where each request has its own and none may wait for another's work. What it records waits in the
+ * pool; `flush` takes and writes what is there, of all logs, and puts it back where that fails. What another log has taken is
+ * not waited for.
+ */
+export function createPooledEventLog(pool: EventPool, { storage, onFault }: EventLogParts): EventLog {
+  const flush = async () => {
+    while (pool.waiting.length > 0) {
+      const taken = pool.waiting.splice(0, batchSize);
+      let written = 0;
+      try {
+        written = (await writeFirst(storage, taken, onFault)).length;
+      } finally {
+        pool.waiting.unshift(...taken.slice(written));
+      }
+    }
+  };
+  return {
+    record(event) {
+      const text = detailsOf(event, onFault);
+      pool.waiting.push({ ...event, text, data: () => text });
+    },
+    async pressure() {
+      if (pool.waiting.length >= mostPending) await flush();
+    },
+    flush,
+  };
+}
+
+/** Writes as many of the first events as go into one batch, one at least, and gives them. */
+async function writeFirst(storage: Storage, pending: readonly Waiting[], onFault: EventLogParts["onFault"]) {
+  const details = firstDetails(pending, onFault);
+  const batch = pending.slice(0, details.length);
+  if (batch.length > 0) await insertEvents(storage, batch, details);
+  return batch;
 }
 
 /** The details of as many events as go into one batch, one at least. */

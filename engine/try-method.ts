@@ -1,5 +1,6 @@
 import type { Identity } from "../schemas/identity.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
+import { compilerOf } from "./config/compiler-of.ts";
 import { checkWorkflow } from "./config/validate.ts";
 import { visitorContext } from "./context.ts";
 import type { Engine } from "./engine.ts";
@@ -25,7 +26,7 @@ export type Tried = { eventId: string; offer: string; plan: string | null; run: 
 
 /**
  * Runs a method's workflow for real, host calls included, without redeeming anything: no token, no claim, no purchase.
- * Throws `method_not_found`, `offer_not_found`, or `config_invalid` for a workflow that does not compile.
+ * Throws `method_not_found`, `offer_not_found`, `config_invalid` for a workflow that does not compile, `compiler_unavailable`.
  */
 export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried> {
   const { environment, identity } = input;
@@ -34,7 +35,7 @@ export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried>
   if (method === undefined) throw new ScripError("method_not_found", `No redemption method "${input.methodSlug}"`);
   const offer = findOffer(input);
   const plan = findPlan(offer, input.planSlug);
-  const workflow = input.workflow === null ? method.workflow : await compiled(engine, input.workflow);
+  const workflow = input.workflow === null ? method.workflow : await compiled(engine, environment.id, input.workflow);
   const eventId = newEventId();
   const run = await runWorkflow(
     { engine, environment, budgets: config.budgets, sale: null, idempotencyKey: `scrip-try-${eventId}` },
@@ -83,8 +84,9 @@ function findPlan(offer: CompiledOffer, slug: string | null): CompiledPlan | nul
   throw new ScripError("offer_not_found", `The offer "${offer.offer.slug}" has no plan "${slug}"`);
 }
 
-async function compiled(engine: Engine, source: string) {
-  const check = await checkWorkflow(engine, source, "workflow");
+async function compiled(engine: Engine, environmentId: string, source: string) {
+  const compile = await compilerOf(engine, environmentId);
+  const check = await checkWorkflow({ compile, sandbox: engine.sandbox }, source, "workflow");
   if (check.ok) return check.workflow;
   throw new ScripError("config_invalid", "The workflow does not compile", { issues: check.issues });
 }

@@ -19,16 +19,23 @@ const checkName = "vault-check";
  * word in it; a server with another key could read none of the secrets, and must not start.
  */
 export async function isVaultOf(vault: Vault, storage: Storage): Promise<boolean> {
+  const [known] = await storage.db.select().from(serverFacts).where(eq(serverFacts.name, checkName));
+  const { value } = known ?? (await leaveWord(vault, storage));
+  return vault.open(value, checkName).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The first word stays, whoever else is about to leave one. */
+async function leaveWord(vault: Vault, storage: Storage): Promise<{ value: string }> {
   const fresh = { name: checkName, value: await vault.seal("scrip", checkName) };
-  const row = await storage.write(async (tx) => {
+  const left = await storage.write(async (tx) => {
     await tx.insert(serverFacts).values(fresh).onConflictDoNothing();
     const [found] = await tx.select().from(serverFacts).where(eq(serverFacts.name, checkName));
     return found;
   });
-  return vault.open(row?.value ?? "", checkName).then(
-    () => true,
-    () => false,
-  );
+  return left ?? { value: "" };
 }
 
 /** Makes a vault from key material of any length; at least 32 random bytes are expected. */

@@ -2,12 +2,11 @@ import * as v from "valibot";
 import { Config } from "../../schemas/config.ts";
 import type { Issue } from "../../schemas/errors.ts";
 import { defaultBudgets } from "../../schemas/workflow.ts";
-import type { CompiledWorkflow } from "../compiler.ts";
-import type { Engine } from "../engine.ts";
+import type { CompiledWorkflow, WorkflowCompiler } from "../compiler.ts";
 import { ScripError } from "../error.ts";
 import { issuesOf } from "../issues.ts";
 import { sourcePosition } from "../sandbox/source-position.ts";
-import type { SandboxOutcome } from "../sandbox.ts";
+import type { Sandbox, SandboxOutcome } from "../sandbox.ts";
 import { acceptOlderWords } from "./older-words.ts";
 import { referenceIssues } from "./references.ts";
 
@@ -17,7 +16,7 @@ export type Validation =
   | { ok: false; issues: Issue[] };
 
 /** What validating needs: the compiler, and the sandbox that tells what a module exports. */
-export type ValidationParts = Pick<Engine, "compile" | "sandbox">;
+export type ValidationParts = { compile: WorkflowCompiler; sandbox: Sandbox };
 
 /**
  * Validates a whole document: its form, what refers to what, and every
@@ -64,7 +63,7 @@ export type WorkflowCheck = { ok: true; workflow: CompiledWorkflow } | { ok: fal
 
 /**
  * Compiles a workflow and runs its top level in the sandbox. Messages name line and column of the source. Throws
- * `sandbox_busy` when the sandbox cannot run it.
+ * `sandbox_busy` when the sandbox cannot run it, `compiler_unavailable` when there is no compiler for it.
  */
 export async function checkWorkflow(parts: ValidationParts, source: string, path: string): Promise<WorkflowCheck> {
   const compilation = await parts.compile(source);
