@@ -49,7 +49,8 @@ async function bundleChild(library: string): Promise<string> {
   return textOf({ entry: "child.ts", format: "cjs", platform: "node", plugins: [nativeLibrary] });
 }
 
-async function bundlePrelude(): Promise<string> {
+/** The prelude as an expression: it runs before every workflow and gives the one way into the guest. */
+export async function bundlePrelude(): Promise<string> {
   const [main, ...parts] = await Promise.all([bundleGuest("entry"), ...partNames.map(bundlePart)]);
   const state = `let way;const admit=(enter)=>{way=enter},parts={${parts.join()}};`;
   return `(function(){"use strict";${state}${main}return way;})()`;
@@ -76,9 +77,21 @@ const onlyTypesOfPrelude: Plugin = {
   },
 };
 
-type Bundle = { entry: string; format: "cjs" | "iife"; platform: "node" | "neutral"; plugins: Plugin[] };
+/** The main module of a guest that is a Worker of its own. It imports the prelude and the workflow from beside it. */
+export function bundleWorkerMain(): Promise<string> {
+  const external = ["cloudflare:workers", "scrip:prelude", "workflow.js"];
+  return textOf({ entry: "guest/worker-main.ts", format: "esm", platform: "neutral", plugins: [], external });
+}
 
-async function textOf({ entry, format, platform, plugins }: Bundle): Promise<string> {
+type Bundle = {
+  entry: string;
+  format: "cjs" | "iife" | "esm";
+  platform: "node" | "neutral";
+  plugins: Plugin[];
+  external?: string[];
+};
+
+async function textOf({ entry, format, platform, plugins, external = [] }: Bundle): Promise<string> {
   const built = await build({
     entryPoints: [join(import.meta.dirname, entry)],
     bundle: true,
@@ -86,11 +99,12 @@ async function textOf({ entry, format, platform, plugins }: Bundle): Promise<str
     format,
     platform,
     plugins,
+    external,
     target: "esnext",
     minifyWhitespace: true,
     minifySyntax: true,
     // the prelude is kept once per isolate, and nobody reads its stack traces
-    minifyIdentifiers: format === "iife",
+    minifyIdentifiers: format !== "cjs",
     // CommonJS libraries have no other field
     mainFields: ["main"],
     logLevel: "silent",
