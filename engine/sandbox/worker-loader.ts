@@ -73,7 +73,7 @@ export function createWorkerLoaderSandbox(loader: WorkerLoader, code: GuestCode)
     if (closed || job.signal?.aborted) cancel();
     else {
       job.signal?.addEventListener("abort", cancel, { once: true });
-      lead(made, loader, code);
+      begin(made, loader, code);
     }
     return promise;
   };
@@ -95,26 +95,36 @@ export function createWorkerLoaderSandbox(loader: WorkerLoader, code: GuestCode)
 
 const noHost: HostCallHandler = async () => ({ ok: false, error: { name: "Error", message: "not available" } });
 
-/** Leads a run through its slices, one after another, as long as it has not ended. */
+/** The platform may refuse to make one Worker more. */
+function begin(run: PoolRun, loader: WorkerLoader, code: GuestCode): void {
+  try {
+    lead(run, loader, code);
+  } catch (error) {
+    endRun(run, { kind: "host-failure", message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** Leads a run through its slices, one after another, until it has ended. */
 function lead(run: PoolRun, loader: WorkerLoader, code: GuestCode): void {
   const guest = loader.load(workerOf(run, code)).getEntrypoint().open();
-  const next = () => {
-    if (run.outcome) guest[Symbol.dispose]();
-    else if (!run.inFlight) enter();
-  };
-  const enter = () => {
-    const slice = run.backlog.shift();
-    if (slice === undefined) return;
-    const startedAt = performance.now();
-    turn(run, guest, slice)
-      .then(
+  let entered = false;
+  const goOn = async () => {
+    if (entered) return;
+    entered = true;
+    for (let slice = run.backlog.shift(); slice && !run.outcome; slice = run.backlog.shift()) {
+      const startedAt = performance.now();
+      await turn(run, guest, slice).then(
         (said) => hearTurn(run, said, performance.now() - startedAt),
         (error: unknown) => hearEnd(run, error),
-      )
-      .then(next);
+      );
+    }
+    entered = false;
+    if (run.outcome) guest[Symbol.dispose]();
   };
-  run.wake = next;
-  next();
+  run.wake = () => {
+    goOn().catch((error: unknown) => endRun(run, { kind: "host-failure", message: String(error) }));
+  };
+  run.wake();
 }
 
 function turn(run: PoolRun, guest: GuestRun, slice: Slice): Promise<string> {
