@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { replaceAdminToken } from "../engine/admin.ts";
 import { createEngine, createEngineMemory, type Engine, type EngineMemory } from "../engine/engine.ts";
 import { createPooledEventLog, type EventPool } from "../engine/events.ts";
+import { refusingPrivate } from "../engine/public-address.ts";
 import { createWorkerLoaderSandbox, type GuestCode, type WorkerLoader } from "../engine/sandbox/worker-loader.ts";
 import { createStorage, migrate, type Storage } from "../engine/storage.ts";
 import { createVault, isVaultOf, type Vault } from "../engine/vault.ts";
@@ -69,8 +70,7 @@ export function engineOf({
     sandbox: createWorkerLoaderSandbox(loader, guest),
     compile: null,
     fetch: boundFetch,
-    // an address that is not public cannot be reached from Cloudflare's network; redirects are followed by hand
-    publicFetch: boundFetch,
+    publicFetch: refusingPrivate(boundFetch),
     now: Date.now,
     publicUrl,
     ...(stripeEndpoint === null ? {} : { stripeEndpoint }),

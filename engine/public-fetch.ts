@@ -1,16 +1,7 @@
 import { lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
-import ipaddr from "ipaddr.js";
 import { Agent, fetch as undiciFetch } from "undici";
-
-/**
- * Whether an address belongs to the public internet: not private, loopback, link-local (where clouds keep their
- * metadata), multicast, reserved, or one of these wrapped into IPv6.
- */
-export function isPublicAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  return ipaddr.process(address).range() === "unicast";
-}
+import { isPublicAddress, notPublic } from "./public-address.ts";
 
 /**
  * A `fetch` that connects to public addresses only. The address is checked where the connection is made, after DNS,
@@ -22,7 +13,7 @@ export function createPublicFetch(isAllowed: (address: string) => boolean = isPu
       if (error) return callback(error, "", 0);
       const refused = addresses.find(({ address }) => !isAllowed(address));
       const [first] = addresses;
-      if (refused !== undefined || first === undefined) return callback(new Error(refusal(hostname)), "", 0);
+      if (refused !== undefined || first === undefined) return callback(notPublic(hostname), "", 0);
       return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };
@@ -31,12 +22,8 @@ export function createPublicFetch(isAllowed: (address: string) => boolean = isPu
     const url = new URL(input instanceof Request ? input.url : input);
     // a literal address is never looked up
     const literal = url.hostname.replace(/^\[|\]$/g, "");
-    if (isIP(literal) !== 0 && !isAllowed(literal)) throw new Error(refusal(literal));
+    if (isIP(literal) !== 0 && !isAllowed(literal)) throw notPublic(literal);
     return undiciFetch(url, { ...init, dispatcher });
   };
   return publicFetch;
-}
-
-function refusal(host: string): string {
-  return `${host} is not a public address`;
 }

@@ -2,7 +2,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fetchOutbound, type OutboundPolicy } from "../../engine/outbound.ts";
-import { createPublicFetch, isPublicAddress } from "../../engine/public-fetch.ts";
+import { isPublicAddress, refusingPrivate } from "../../engine/public-address.ts";
+import { createPublicFetch } from "../../engine/public-fetch.ts";
 
 test.each([
   "10.0.0.1",
@@ -31,6 +32,23 @@ test.each([
 
 test.each(["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111"])("%s is a public address", (address) => {
   expect(isPublicAddress(address)).toBe(true);
+});
+
+test.each([
+  "http://127.1/",
+  "http://0x7f000001/",
+  "http://[::1]/",
+  "http://169.254.169.254/",
+  "http://[::ffff:10.0.0.1]/",
+])("where names are not looked up, %s is refused before anybody is asked", async (url) => {
+  let asked = 0;
+  const fetch = refusingPrivate(async () => {
+    asked += 1;
+    return new Response();
+  });
+  await expect(fetch(url)).rejects.toThrow("is not a public address");
+  expect((await fetch("https://example.com/")).status).toBe(200);
+  expect(asked).toBe(1);
 });
 
 describe("with a server on the loopback interface", () => {

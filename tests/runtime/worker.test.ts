@@ -1,3 +1,4 @@
+import { createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../fakes/free-port.ts";
 import { type LibsqlServer, startLibsqlServer } from "../fakes/libsql-server.ts";
@@ -6,41 +7,198 @@ import { journey } from "./journey.ts";
 import { type Shop, setUpShop } from "./shop-setup.ts";
 
 const masterKey = "m".repeat(40);
+let database: LibsqlServer;
+let shop: Shop;
+let settings: Record<string, string>;
+let worker: RunningWorker;
 
-describe("on workerd with a libSQL server", () => {
-  let database: LibsqlServer;
-  let shop: Shop;
-  let worker: RunningWorker;
-  beforeAll(async () => {
-    database = await startLibsqlServer();
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    shop = await setUpShop({ databaseUrl: database.url, masterKey, url });
-    const settings = {
-      DATABASE_URL: database.url,
-      SCRIP_MASTER_KEY: masterKey,
-      PUBLIC_URL: url,
-      STRIPE_API_URL: shop.stripe.url,
+beforeAll(async () => {
+  database = await startLibsqlServer();
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  shop = await setUpShop({ databaseUrl: database.url, masterKey, url });
+  settings = {
+    DATABASE_URL: database.url,
+    SCRIP_MASTER_KEY: masterKey,
+    PUBLIC_URL: url,
+    STRIPE_API_URL: shop.stripe.url,
+  };
+  worker = await startWorker({ port, settings });
+});
+afterAll(async () => {
+  await worker?.stop();
+  await shop?.stop();
+  await database?.stop();
+});
+
+type Asked = { key?: string; body?: unknown; signal?: AbortSignal; at?: string };
+
+/** A body, whatever it is: the assertions say what it must be. */
+async function ask(method: string, path: string, { key, body, signal, at }: Asked = {}) {
+  const response = await fetch((at ?? worker.url) + path, {
+    method,
+    headers: { authorization: `Bearer ${key ?? shop.base.secretKey}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return { status: response.status, body: JSON.parse(await response.text()) };
+}
+
+const manage = (method: string, path: string, options: Asked = {}) =>
+  ask(method, `/api/v1/manage/environments/${shop.base.environmentId}/${path}`, {
+    key: shop.base.adminToken,
+    ...options,
+  });
+
+const decide = (reader: string, options: Asked = {}) => {
+  const body = { surfaceSlug: shop.base.surfaceSlug, identity: { userIdentifier: reader } };
+  return ask("POST", "/api/v1/surface-decisions", { body, ...options });
+};
+
+const redeem = (reader: string, offerToken: string, options: Asked = {}) =>
+  ask("POST", "/api/v1/offer-redemptions", {
+    body: { identity: { userIdentifier: reader }, offerToken },
+    ...options,
+  });
+
+describe("a Worker with a libSQL server", () => {
+  test("does the main job from end to end", async () => {
+    await journey(shop.base);
+    expect(worker.log()).toBe("");
+  });
+
+  test("is ready, and serves what is in its bundle", async () => {
+    expect(await ask("GET", "/healthz")).toEqual({ status: 200, body: { status: "ok" } });
+    const ready = { status: "ready", database: true, sandbox: true };
+    expect(await ask("GET", "/readyz")).toEqual({ status: 200, body: ready });
+    expect((await ask("GET", "/openapi.json")).body.paths).toHaveProperty("/api/v1/surface-decisions");
+    const script = await fetch(`${worker.url}/client.js`, { headers: { "accept-encoding": "gzip" } });
+    expect([script.status, script.headers.get("content-type")]).toEqual([200, "text/javascript; charset=utf-8"]);
+    expect(await script.text()).toContain("surface-decisions");
+  });
+
+  test("redeems twenty offers at once, each in a sandbox of its own", async () => {
+    const readers = Array.from({ length: 20 }, (_, i) => `crowd-${i}@example.com`);
+    const answers = await Promise.all(
+      readers.map(async (reader) => {
+        const decision = await decide(reader);
+        return redeem(reader, decision.body.offers[0].token);
+      }),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(readers.map(() => 200));
+    expect(new Set(answers.map(({ body }) => body.action.url)).size).toBe(20);
+  });
+
+  test("writes the events of decisions together, after the answers", async () => {
+    const client = createClient({ url: database.url });
+    const batches = async () => Number((await client.execute("select count(*) as n from event_batches")).rows[0]?.n);
+    const before = await batches();
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => decide(`event-${i}@example.com`)));
+    const found = async () => {
+      const events = await Promise.all(answers.map(({ body }) => ask("GET", `/api/v1/events/${body.eventId}`)));
+      return events.filter(({ status }) => status === 200).length;
     };
-    worker = await startWorker({ port, settings });
-  });
-  afterAll(async () => {
-    await worker?.stop();
-    await shop?.stop();
-    await database?.stop();
+    await expect.poll(found, { timeout: 10_000 }).toBe(40);
+    expect((await batches()) - before).toBeLessThan(20);
+    client.close();
   });
 
-  test("health", async () => {
-    const a = await fetch(`${worker.url}/healthz`);
-    expect(await a.json()).toEqual({ status: "ok" });
-    const r = await fetch(`${worker.url}/readyz`);
-    expect([await r.text(), worker.log()]).toEqual([1, 2]);
-  });
-
-  test("the main job is done from end to end", async () => {
-    await journey(shop.base).catch((e) => {
-      console.log(worker.log().slice(0, 6000));
-      throw e;
+  test("goes on for others where visitors leave in the middle", async () => {
+    const reader = "leaver@example.com";
+    const { offers } = (await decide(reader)).body;
+    const left = Array.from({ length: 12 }, async (_, i) => {
+      const leaving = new AbortController();
+      const asked = redeem(reader, offers[0].token, { signal: leaving.signal });
+      setTimeout(() => leaving.abort(), 4 * i);
+      return asked.then(
+        () => "answered",
+        () => "left",
+      );
     });
+    expect(await Promise.all(left)).toContain("left");
+    const answers = await Promise.all(Array.from({ length: 5 }, () => redeem(reader, offers[0].token)));
+    expect(answers.map(({ body }) => body.status)).toEqual(answers.map(() => "success"));
+    expect(new Set(answers.map(({ body }) => body.action.url)).size).toBe(1);
+    expect((await decide("after@example.com")).status).toBe(200);
   });
+
+  test("tries to send a webhook as soon as the answer is given", async () => {
+    const { endpoint } = (await manage("POST", "webhook-endpoints", { body: { url: "https://127.0.0.1/" } })).body;
+    await manage("POST", `webhook-endpoints/${endpoint.id}/ping`, { body: {} });
+    const tries = async () => {
+      const { deliveries } = (await manage("GET", `webhook-endpoints/${endpoint.id}/deliveries`)).body;
+      return deliveries[0].attempts.map(({ error }: { error: string }) => error);
+    };
+    await expect.poll(tries, { timeout: 10_000 }).toEqual(["private_address"]);
+    await manage("DELETE", `webhook-endpoints/${endpoint.id}`);
+  });
+
+  test("saves what needs no compiler, and says what to do with a workflow that does", async () => {
+    const { config } = (await manage("GET", "config")).body;
+    const variables = { ...config.variables, SHOWN: "1" };
+    const saved = await manage("PUT", "config", { body: { ...config, variables } });
+    expect(saved).toMatchObject({ status: 200, body: { changed: true } });
+    const [method, ...others] = config.redemptionMethods;
+    const redemptionMethods = [{ ...method, workflow: `${method.workflow}\n// changed` }, ...others];
+    const refusal = { statusCode: 501, code: "compiler_unavailable", message: expect.stringContaining("Node server") };
+    const refused = await manage("PUT", "config", { body: { ...config, redemptionMethods } });
+    expect(refused.body).toMatchObject(refusal);
+    const body = { workflow: "export default () => 1;" };
+    const checked = await manage("POST", `redemption-methods/${method.slug}/check`, { body });
+    expect(checked.body).toMatchObject(refusal);
+    const tried = await manage("POST", `redemption-methods/${method.slug}/try`, {
+      body: { identifier: "tester", userType: "anonymous" },
+    });
+    expect(tried.body).toMatchObject({ status: "success", run: { result: { success: false, statusCode: 401 } } });
+  });
+
+  test("runs its tasks when the cron trigger comes, once a minute for all, and when it is told to", async () => {
+    await worker.scheduled();
+    await worker.scheduled();
+    const told = await ask("POST", "/api/v1/manage/tasks/reconcile/run", { key: shop.base.adminToken });
+    expect(told.body).toMatchObject({ ran: true, outcome: { ok: true } });
+    const { tasks } = (await ask("GET", "/api/v1/manage/tasks", { key: shop.base.adminToken })).body;
+    expect(tasks).toMatchObject([
+      { name: "reconcile", state: "idle", outcome: { ok: true } },
+      { name: "prune", state: "idle", outcome: { ok: true } },
+    ]);
+  });
+});
+
+test("what one Worker changes another knows within a second", async () => {
+  const other = await startWorker({ settings });
+  const { key, id } = (await manage("POST", "keys", { at: other.url, body: { kind: "sk", label: "new" } })).body;
+  expect((await decide("known@example.com", { key })).status).toBe(200);
+  expect((await manage("DELETE", `keys/${id}`, { at: other.url })).status).toBe(200);
+  await expect.poll(async () => (await decide("known@example.com", { key })).status, { timeout: 5000 }).toBe(401);
+  await other.stop();
+});
+
+describe("a Worker that cannot begin", () => {
+  test("says in its log what is missing, and nothing of it to visitors", async () => {
+    const bare = await startWorker();
+    const answer = await fetch(`${bare.url}/healthz`);
+    expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ code: "internal_error" })]);
+    for (const name of ["DATABASE_URL", "SCRIP_MASTER_KEY", "PUBLIC_URL"]) expect(bare.log()).toContain(name);
+    await bare.stop();
+  });
+
+  test("with another master key than the database's serves nobody", async () => {
+    const stranger = await startWorker({ settings: { ...settings, SCRIP_MASTER_KEY: "n".repeat(40) } });
+    expect((await decide("reader@example.com", { at: stranger.url })).status).toBe(503);
+    expect(stranger.log()).toContain("SCRIP_MASTER_KEY is not the key that this database was begun with");
+    await stranger.stop();
+  });
+});
+
+test("a Worker migrates an empty database, and its admin token opens it", async () => {
+  const empty = await startLibsqlServer();
+  const token = "a".repeat(40);
+  const first = await startWorker({
+    settings: { ...settings, DATABASE_URL: empty.url, SCRIP_ADMIN_TOKEN: token },
+  });
+  const all = Array.from({ length: 5 }, () => ask("GET", "/api/v1/manage/environments", { at: first.url, key: token }));
+  for (const answer of await Promise.all(all)) expect(answer.body).toEqual({ status: "success", environments: [] });
+  await first.stop();
+  await empty.stop();
 });
