@@ -2,7 +2,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { bundlePrelude, bundleWorkerMain } from "../engine/sandbox/child-program.ts";
+import { bundleGuestModules } from "../engine/sandbox/child-program.ts";
 
 /** The folder that `wrangler.toml` deploys. */
 const folder = join(import.meta.dirname, "../dist/worker");
@@ -41,8 +41,7 @@ const guestTexts: Plugin = {
   setup(setup) {
     setup.onResolve({ filter: /^scrip:guest$/ }, ({ path }) => ({ path, namespace: "guest-texts" }));
     setup.onLoad({ filter: /.*/, namespace: "guest-texts" }, async () => {
-      const [main, prelude] = await Promise.all([bundleWorkerMain(), bundlePrelude()]);
-      return { contents: JSON.stringify({ main, prelude }), loader: "json" };
+      return { contents: JSON.stringify(await bundleGuestModules()), loader: "json" };
     });
   },
 };

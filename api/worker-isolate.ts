@@ -4,7 +4,7 @@ import { replaceAdminToken } from "../engine/admin.ts";
 import { createEngine, createEngineMemory, type Engine, type EngineMemory } from "../engine/engine.ts";
 import { createPooledEventLog, type EventPool } from "../engine/events.ts";
 import { refusingPrivate } from "../engine/public-address.ts";
-import { createWorkerLoaderSandbox, type GuestCode, type WorkerLoader } from "../engine/sandbox/worker-loader.ts";
+import { createWorkerLoaderSandbox, type GuestModules, type WorkerLoader } from "../engine/sandbox/worker-loader.ts";
 import { createStorage, migrate, type Storage } from "../engine/storage.ts";
 import { createVault, isVaultOf, type Vault } from "../engine/vault.ts";
 import { migrations } from "../schemas/generated/migrations.ts";
@@ -20,7 +20,7 @@ import type { WorkerSettings } from "./worker-settings.ts";
 export type Isolate = {
   settings: WorkerSettings;
   loader: WorkerLoader;
-  guest: GuestCode;
+  guest: GuestModules;
   vault: Vault;
   memory: EngineMemory;
   events: EventPool;

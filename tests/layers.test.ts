@@ -93,7 +93,11 @@ describe("a part that must stay in its place is imported", () => {
     const strays = importers(
       (s) => s.startsWith("drizzle-orm") || /^schemas\/.*tables\.ts$/.test(s) || s.startsWith("@libsql/"),
     );
-    expect(strays.filter((file) => roomOf(file) === "api")).toEqual(["api/node.ts"]);
+    expect(strays.filter((file) => roomOf(file) === "api")).toEqual(["api/node.ts", "api/worker-isolate.ts"]);
+  });
+
+  test("the modules of Workers: only by what runs in a guest there", () => {
+    expect(importers((s) => s.startsWith("cloudflare:"))).toEqual(["engine/sandbox/guest/worker-main.ts"]);
   });
 });
 

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import type { PartName } from "./guest/parts.ts";
 import { preludeLibraries } from "./prelude-libraries.ts";
+import type { GuestModules } from "./worker-loader.ts";
 
 /** What a sandbox process is started with: its program, the guest's prelude, and the folders that it may read. */
 export type ChildProgram = { program: string; prelude: string; readable: string[] };
@@ -49,19 +50,47 @@ async function bundleChild(library: string): Promise<string> {
   return textOf({ entry: "child.ts", format: "cjs", platform: "node", plugins: [nativeLibrary] });
 }
 
-/** The prelude as an expression: it runs before every workflow and gives the one way into the guest. */
-export async function bundlePrelude(): Promise<string> {
+async function bundlePrelude(): Promise<string> {
   const [main, ...parts] = await Promise.all([bundleGuest("entry"), ...partNames.map(bundlePart)]);
   const state = `let way;const admit=(enter)=>{way=enter},parts={${parts.join()}};`;
   return `(function(){"use strict";${state}${main}return way;})()`;
 }
 
 async function bundlePart(name: PartName): Promise<string> {
-  return `${JSON.stringify(name)}(core){${await bundleGuest(name, [preludeLibraries(), onlyTypesOfPrelude])}}`;
+  return `${JSON.stringify(name)}(core){${await partText(name)}}`;
+}
+
+function partText(name: PartName): Promise<string> {
+  return bundleGuest(name, [preludeLibraries(), onlyTypesOfPrelude]);
 }
 
 function bundleGuest(name: string, plugins: Plugin[] = []): Promise<string> {
   return textOf({ entry: `guest/${name}.ts`, format: "iife", platform: "neutral", plugins });
+}
+
+/**
+ * The same prelude for guests that are Workers: `scrip:prelude-main` is where they begin. Each part is a module of its own,
+ * which is read when it is asked for: all of them are 330 kB, and reading those would be most of what a run takes.
+ */
+export async function bundleGuestModules(): Promise<GuestModules> {
+  const external = ["cloudflare:workers", "scrip:prelude", "workflow.js"];
+  const [main, entry, ...parts] = await Promise.all([
+    textOf({ entry: "guest/worker-main.ts", format: "esm", platform: "neutral", plugins: [], external }),
+    bundleGuest("entry"),
+    ...partNames.map(partText),
+  ]);
+  const asked = partNames.map((name) => `${JSON.stringify(name)}(core){require("scrip:prelude-${name}")(core)}`);
+  const prelude = `let way;const admit=(enter)=>{way=enter},parts={${asked.join()}};${entry}return way;`;
+  return {
+    "scrip:prelude-main": { js: main },
+    "scrip:prelude": { cjs: `"use strict";module.exports=function(){${prelude}}` },
+    ...Object.fromEntries(
+      partNames.map((name, i) => [
+        `scrip:prelude-${name}`,
+        { cjs: `"use strict";module.exports=function(core){${parts[i]}}` },
+      ]),
+    ),
+  };
 }
 
 /** A second copy of the prelude's files would have a state of its own. */
@@ -76,12 +105,6 @@ const onlyTypesOfPrelude: Plugin = {
     );
   },
 };
-
-/** The main module of a guest that is a Worker of its own. It imports the prelude and the workflow from beside it. */
-export function bundleWorkerMain(): Promise<string> {
-  const external = ["cloudflare:workers", "scrip:prelude", "workflow.js"];
-  return textOf({ entry: "guest/worker-main.ts", format: "esm", platform: "neutral", plugins: [], external });
-}
 
 type Bundle = {
   entry: string;

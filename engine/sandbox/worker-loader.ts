@@ -8,7 +8,7 @@ import type { Report } from "./protocol.ts";
 type WorkerCode = {
   compatibilityDate: string;
   mainModule: string;
-  modules: Record<string, { js: string }>;
+  modules: GuestModules;
   env: Record<string, never>;
   globalOutbound: null;
   limits: { cpuMs: number; subRequests: number };
@@ -30,13 +30,12 @@ type GuestRun = {
   [Symbol.dispose](): void;
 };
 
-/** The texts of a guest: `main` is `guest/worker-main.ts`, `prelude` what runs before every workflow. */
-export type GuestCode = { main: string; prelude: string };
+/** The modules of a guest but for its workflow, as `bundleGuestModules` makes them. */
+export type GuestModules = Record<string, { js: string } | { cjs: string }>;
 
 /** Before the date from which Workers have Node's modules without being asked to. */
 const compatibilityDate = "2025-10-01";
 
-/** Stacks leave out what has the prelude's name. */
 const mainModule = "scrip:prelude-main";
 
 /** What `drain` puts before the last records of a run. */
@@ -47,7 +46,7 @@ const lastMark = "!";
  * CPU time than its budget or more than 128 MB, and lets none of them reach anything. What they say is judged as that of a
  * sandbox process. Locally workerd enforces no limits: an infinite loop stops all of it.
  */
-export function createWorkerLoaderSandbox(loader: WorkerLoader, code: GuestCode): Sandbox {
+export function createWorkerLoaderSandbox(loader: WorkerLoader, guest: GuestModules): Sandbox {
   const runs = new Set<PoolRun>();
   let closed = false;
   const run = (job: SandboxJob, host: HostCallHandler, mode: PoolRun["mode"]): Promise<SandboxRun> => {
@@ -73,7 +72,7 @@ export function createWorkerLoaderSandbox(loader: WorkerLoader, code: GuestCode)
     if (closed || job.signal?.aborted) cancel();
     else {
       job.signal?.addEventListener("abort", cancel, { once: true });
-      begin(made, loader, code);
+      begin(made, loader, guest);
     }
     return promise;
   };
@@ -96,30 +95,30 @@ export function createWorkerLoaderSandbox(loader: WorkerLoader, code: GuestCode)
 const noHost: HostCallHandler = async () => ({ ok: false, error: { name: "Error", message: "not available" } });
 
 /** The platform may refuse to make one Worker more. */
-function begin(run: PoolRun, loader: WorkerLoader, code: GuestCode): void {
+function begin(run: PoolRun, loader: WorkerLoader, guest: GuestModules): void {
   try {
-    lead(run, loader, code);
+    lead(run, loader, guest);
   } catch (error) {
     endRun(run, { kind: "host-failure", message: error instanceof Error ? error.message : String(error) });
   }
 }
 
 /** Leads a run through its slices, one after another, until it has ended. */
-function lead(run: PoolRun, loader: WorkerLoader, code: GuestCode): void {
-  const guest = loader.load(workerOf(run, code)).getEntrypoint().open();
+function lead(run: PoolRun, loader: WorkerLoader, guest: GuestModules): void {
+  const inside = loader.load(workerOf(run, guest)).getEntrypoint().open();
   let entered = false;
   const goOn = async () => {
     if (entered) return;
     entered = true;
     for (let slice = run.backlog.shift(); slice && !run.outcome; slice = run.backlog.shift()) {
       const startedAt = performance.now();
-      await turn(run, guest, slice).then(
+      await turn(run, inside, slice).then(
         (said) => hearTurn(run, said, performance.now() - startedAt),
         (error: unknown) => hearEnd(run, error),
       );
     }
     entered = false;
-    if (run.outcome) guest[Symbol.dispose]();
+    if (run.outcome) inside[Symbol.dispose]();
   };
   run.wake = () => {
     goOn().catch((error: unknown) => endRun(run, { kind: "host-failure", message: String(error) }));
@@ -174,15 +173,11 @@ function whyEnded(message: string): Failed["why"] {
 }
 
 /** The workflow's first line is only `"use strict"`: what stands before it moves nothing that a stack names. */
-function workerOf({ job }: PoolRun, { main, prelude }: GuestCode): WorkerCode {
+function workerOf({ job }: PoolRun, guest: GuestModules): WorkerCode {
   return {
     compatibilityDate,
     mainModule,
-    modules: {
-      [mainModule]: { js: main },
-      "scrip:prelude": { js: `export default function(){return ${prelude}}` },
-      "workflow.js": { js: `export default function(){${job.module.script}\n}` },
-    },
+    modules: { ...guest, "workflow.js": { js: `export default function(){${job.module.script}\n}` } },
     env: {},
     globalOutbound: null,
     limits: { cpuMs: job.budgets.cpuMs, subRequests: 1 },

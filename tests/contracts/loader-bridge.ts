@@ -10,6 +10,7 @@ const Question = v.variant("do", [
   v.object({
     do: v.literal("run"),
     id: v.number(),
+    aborted: v.boolean(),
     job: v.object({
       runId: v.string(),
       tenant: v.string(),
@@ -40,9 +41,10 @@ export default {
     const cancels = new Map<number, AbortController>();
     const answers = new Map<string, (answer: HostAnswer) => void>();
     const tell = (message: object) => server.send(JSON.stringify(message));
-    const run = async ({ id, job }: Extract<Question, { do: "run" }>) => {
+    const run = async ({ id, job, aborted }: Extract<Question, { do: "run" }>) => {
       const cancel = new AbortController();
       cancels.set(id, cancel);
+      if (aborted) cancel.abort();
       const ended = await sandbox.run({ ...job, signal: cancel.signal }, (call) => {
         const { promise, resolve } = Promise.withResolvers<HostAnswer>();
         answers.set(`${id}:${call.seq}`, resolve);

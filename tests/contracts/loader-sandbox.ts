@@ -32,8 +32,7 @@ export async function startLoaderSandbox(): Promise<Sandbox> {
         else if ("run" in told) resolve(told.run);
       });
       const cancel = () => tell({ do: "cancel", id });
-      tell({ do: "run", id, job });
-      if (signal?.aborted) cancel();
+      tell({ do: "run", id, job, aborted: signal?.aborted ?? false });
       signal?.addEventListener("abort", cancel, { once: true });
       return promise;
     },

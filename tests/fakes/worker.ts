@@ -2,6 +2,9 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { bundleWorker } from "../../api/build-worker.ts";
 import { freePort } from "./free-port.ts";
 
+/** That of `wrangler.toml`. */
+export const compatibilityDate = "2026-10-01";
+
 /** A Worker in workerd, as Miniflare runs it. */
 export type RunningWorker = {
   url: string;
@@ -22,7 +25,7 @@ export async function startWorker({ entry, port, settings = {} }: WorkerOptions 
     convertV4MiniflareOptions({
       name: "scrip",
       modules: [{ type: "ESModule", path: "worker.js", contents: await bundleWorker(entry) }],
-      compatibilityDate: "2026-10-01",
+      compatibilityDate,
       bindings: settings,
       workerLoaders: { LOADER: {} },
       host: "127.0.0.1",

@@ -2,9 +2,13 @@ import { createLocalJWKSet, jwtVerify } from "jose";
 import * as v from "valibot";
 import { expect } from "vitest";
 
-/** A running server with the demo's configuration, and the local Stripe that its account is at. */
+/**
+ * A running server with the demo's configuration, and the local Stripe that its account is at. Where several servers share a
+ * database, `servers` are their addresses, which requests go to by turns.
+ */
 export type Base = {
   url: string;
+  servers?: readonly string[];
   surfaceSlug: string;
   secretKey: string;
   publicKey: string;
@@ -110,8 +114,11 @@ type Answer = { status: number; text: string; body: any };
 
 type Ask = { key?: string; body?: unknown; headers?: Record<string, string> };
 
+let asked = 0;
+
 async function ask(base: Base, method: string, path: string, { key, body, headers }: Ask = {}): Promise<Answer> {
-  const response = await fetch(base.url + path, {
+  const servers = base.servers ?? [base.url];
+  const response = await fetch(`${servers[asked++ % servers.length]}${path}`, {
     method,
     headers: { authorization: `Bearer ${key ?? base.secretKey}`, "content-type": "application/json", ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
