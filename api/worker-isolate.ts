@@ -1,4 +1,4 @@
-import { createClient } from "@libsql/client/web";
+import { createClient, LibsqlError } from "@libsql/client/web";
 import type { Hono } from "hono";
 import { replaceAdminToken } from "../engine/admin.ts";
 import { createEngine, createEngineMemory, type Engine, type EngineMemory } from "../engine/engine.ts";
@@ -38,7 +38,7 @@ export async function openIsolate(
   { loader, guest }: Pick<Isolate, "loader" | "guest">,
 ): Promise<Isolate> {
   const vault = await createVault(settings.masterKey);
-  const kept = { settings, loader, guest, vault, memory: createEngineMemory(), events: { waiting: [] } };
+  const kept = { settings, loader, guest, vault, memory: createEngineMemory(), events: { waiting: [], chars: 0 } };
   const engines = createRequestEngines(engineOf(kept));
   const app = createApp(engines.current, {
     ownOrigins: [new URL(settings.publicUrl).origin],
@@ -57,9 +57,8 @@ export function engineOf({
   events,
 }: Pick<Isolate, "settings" | "loader" | "guest" | "vault" | "memory" | "events">): Engine {
   const { databaseUrl, databaseAuthToken, publicUrl, logLevel } = settings;
-  const storage = createStorage(
-    createClient({ url: databaseUrl, ...(databaseAuthToken === null ? {} : { authToken: databaseAuthToken }) }),
-  );
+  const authToken = databaseAuthToken === null ? {} : { authToken: databaseAuthToken };
+  const storage = createStorage(createClient({ url: databaseUrl, ...authToken, fetch: databaseFetch }));
   const onFault = (fault: unknown, what: string) => {
     if (logLevel !== "silent") console.error(JSON.stringify({ level: "error", msg: what, err: shown(fault) }));
   };
@@ -79,6 +78,15 @@ export function engineOf({
     eventLog: createPooledEventLog(events, { storage, onFault }),
   });
 }
+
+/** The client passes on what its `fetch` throws: a database that cannot be reached is to be told by the client's own error. */
+const databaseFetch: typeof fetch = (input, init) =>
+  fetch(input, init).catch((fault: unknown) => {
+    throw new LibsqlError(
+      `the database cannot be reached: ${fault instanceof Error ? fault.message : fault}`,
+      "UNREACHABLE",
+    );
+  });
 
 /** workerd's `fetch` asks to be called as a function of nothing else. */
 const boundFetch: typeof fetch = (input, init) => fetch(input, init);
@@ -112,6 +120,8 @@ async function isMigrated({ client }: Storage): Promise<boolean> {
 }
 
 const freshMs = 1000;
+/** A database that does not answer must not keep anonymous visitors from what is known of their offers. */
+const mostLookMs = 2000;
 
 /**
  * Reads what other isolates and servers have changed, unless it was read within the last second. There is no clock that
@@ -121,9 +131,16 @@ export async function freshen(isolate: Isolate, engine: Engine): Promise<void> {
   const askedAtMs = Date.now();
   if (askedAtMs - isolate.lookedAtMs < freshMs) return;
   try {
-    await engine.environments.refresh();
-    isolate.lookedAtMs = askedAtMs;
+    await within(engine.environments.refresh(), mostLookMs);
   } catch (fault) {
     engine.onFault(fault, "what other servers changed could not be read");
   }
+  // also where there was no answer: the next ones go on with what is known for a second
+  isolate.lookedAtMs = Math.max(isolate.lookedAtMs, askedAtMs);
+}
+
+async function within(work: Promise<void>, mostMs: number): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${mostMs} ms`)), mostMs);
+  await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }

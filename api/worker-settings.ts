@@ -11,7 +11,8 @@ export function readWorkerSettings(
   bindings: object,
 ): { ok: true; settings: WorkerSettings } | Extract<SettingsResult, { ok: false }> {
   const texts = Object.entries(bindings).filter(([, value]) => typeof value === "string");
-  const read = readSettings(Object.fromEntries(texts));
+  // nobody deploys for development, and what is allowed there must not be so by accident
+  const read = readSettings({ NODE_ENV: "production", ...Object.fromEntries(texts) });
   if (!read.ok) return read;
   const { databaseUrl, masterKey, publicUrl } = read.settings;
   const problems: string[] = [];

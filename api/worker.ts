@@ -1,8 +1,11 @@
 import guest from "scrip:guest";
 import type { Engine } from "../engine/engine.ts";
 import type { WorkerLoader } from "../engine/sandbox/worker-loader.ts";
+import { isStorageError } from "../engine/storage.ts";
 import { runDueTasks } from "../engine/tasks/tasks.ts";
 import { deliverDue } from "../engine/webhooks/deliver.ts";
+import type { ErrorCode } from "../schemas/error-codes.ts";
+import { statusOf } from "./errors.ts";
 import { begin, engineOf, freshen, type Isolate, openIsolate } from "./worker-isolate.ts";
 import { readWorkerSettings } from "./worker-settings.ts";
 
@@ -17,7 +20,7 @@ export default {
   /** Answers a request. What it leaves to be done is done after the answer. */
   async fetch(request: Request, bindings: Bindings, invocation: Invocation): Promise<Response> {
     const isolate = await isolateOf(bindings);
-    if (isolate === null) return unconfigured();
+    if (isolate === null) return refusal("internal_error");
     const engine = engineOf(isolate);
     const rings = { heard: false };
     engine.webhookBell.listen(() => {
@@ -35,7 +38,7 @@ export default {
     invocation.waitUntil(answer.then(after, after));
     return answer.catch((fault: unknown) => {
       engine.onFault(fault, `${request.method} ${new URL(request.url).pathname} failed`);
-      return refusal("The server could not begin: its log says why");
+      return refusal(isStorageError(fault) ? "storage_unavailable" : "internal_error");
     });
   },
 
@@ -44,13 +47,15 @@ export default {
     const isolate = await isolateOf(bindings);
     if (isolate === null) throw new Error("the settings are not complete");
     const engine = engineOf(isolate);
-    await isolate.engines.run(engine, async () => {
+    try {
       await begin(isolate, engine);
       await freshen(isolate, engine);
       await runDueTasks(engine, new AbortController().signal);
       await deliverDue(engine);
       await engine.events.flush();
-    });
+    } finally {
+      await close(engine);
+    }
   },
 };
 
@@ -74,7 +79,7 @@ const lingerMs = 200;
 
 async function afterwards(isolate: Isolate, engine: Engine, hasWebhooks: boolean): Promise<void> {
   try {
-    if (hasWebhooks) await isolate.engines.run(engine, () => deliverDue(engine));
+    if (hasWebhooks) await deliverDue(engine);
     if (isolate.events.waiting.length > 0) {
       await new Promise((resolve) => setTimeout(resolve, lingerMs));
       await engine.events.flush();
@@ -82,9 +87,13 @@ async function afterwards(isolate: Isolate, engine: Engine, hasWebhooks: boolean
   } catch (fault) {
     engine.onFault(fault, "events could not be written; they are kept and tried again");
   } finally {
-    await engine.sandbox.close();
-    engine.storage.close();
+    await close(engine);
   }
+}
+
+async function close(engine: Engine): Promise<void> {
+  await engine.sandbox.close();
+  engine.storage.close();
 }
 
 /** The rest is answered from the bundle, with a database or without. */
@@ -92,11 +101,9 @@ function needsDatabase(request: Request): boolean {
   return /^\/(api|\.well-known|readyz)\b/.test(new URL(request.url).pathname) && request.method !== "OPTIONS";
 }
 
-function unconfigured(): Response {
-  return refusal("The server is not configured: its log says what is missing");
-}
-
-function refusal(message: string): Response {
-  const statusCode = 503;
-  return Response.json({ status: "error", statusCode, message, code: "internal_error" }, { status: statusCode });
+/** No word of what is missing: whoever asks may be anybody. */
+function refusal(code: ErrorCode): Response {
+  const statusCode = statusOf[code];
+  const message = "The server cannot begin: its log says why";
+  return Response.json({ status: "error", statusCode, message, code }, { status: statusCode });
 }

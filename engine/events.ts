@@ -102,8 +102,12 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
   };
 }
 
-/** Events of several logs that wait to be written, by whichever of them comes first. Their details are made. */
-export type EventPool = { waiting: Waiting[] };
+/** Events of several logs that wait to be written, by whichever of them comes first. Their details are made: `chars` of them. */
+export type EventPool = { waiting: Waiting[]; chars: number };
+
+/** Where all logs share one isolate's memory. */
+const mostPooled = 1000;
+const mostPooledChars = 8 << 20;
 
 /**
  * A log for a runtime where each request has its own and none may wait for another's work. What it records waits in the
@@ -114,11 +118,14 @@ export function createPooledEventLog(pool: EventPool, { storage, onFault }: Even
   const flush = async () => {
     while (pool.waiting.length > 0) {
       const taken = pool.waiting.splice(0, batchSize);
+      pool.chars -= charsOf(taken);
       let written = 0;
       try {
         written = (await writeFirst(storage, taken, onFault)).length;
       } finally {
-        pool.waiting.unshift(...taken.slice(written));
+        const left = taken.slice(written);
+        pool.waiting.unshift(...left);
+        pool.chars += charsOf(left);
       }
     }
   };
@@ -126,12 +133,17 @@ export function createPooledEventLog(pool: EventPool, { storage, onFault }: Even
     record(event) {
       const text = detailsOf(event, onFault);
       pool.waiting.push({ ...event, text, data: () => text });
+      pool.chars += text.length;
     },
     async pressure() {
-      if (pool.waiting.length >= mostPending) await flush();
+      if (pool.waiting.length >= mostPooled || pool.chars >= mostPooledChars) await flush();
     },
     flush,
   };
+}
+
+function charsOf(events: readonly Waiting[]): number {
+  return events.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
 }
 
 /** Writes as many of the first events as go into one batch, one at least, and gives them. */

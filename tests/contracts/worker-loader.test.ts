@@ -56,6 +56,19 @@ describe("a guest of the Worker Loader", () => {
     expect((await runScript('await import("node:fs")')).outcome).toMatchObject({ kind: "threw", error: missing });
   });
 
+  test("is led to its end however it has spoilt what leads it", async () => {
+    const source = `export default async () => {
+      await fetch("https://api.example/");
+      globalThis.Promise = globalThis.setTimeout = globalThis.Error = globalThis.String = undefined;
+      Object.prototype.then = Function.prototype.call = Function.prototype.apply = () => { throw 1 };
+      delete Object.prototype.then;
+      await null;
+      return 1;
+    };`;
+    const { outcome } = await runSource(sandbox, source, { host: async () => ({ ok: true, value: { status: 200 } }) });
+    expect(outcome).toEqual({ kind: "returned", value: 1 });
+  });
+
   test("finds nothing of the host on the stack", async () => {
     const source = `export default () => {
       Error.prepareStackTrace = (_error, calls) => calls.map((call) => [typeof call.getThis(), typeof call.getFunction()].join());

@@ -18,13 +18,21 @@ export type RunningWorker = {
 /** How a Worker is started: from this file, on this port, with these settings beside the loader. */
 export type WorkerOptions = { entry?: string; port?: number; settings?: Record<string, string> };
 
+const bundles = new Map<string | undefined, Promise<string>>();
+
+function bundleOf(entry: string | undefined): Promise<string> {
+  const bundle = bundles.get(entry) ?? bundleWorker(entry);
+  bundles.set(entry, bundle);
+  return bundle;
+}
+
 /** Bundles a Worker as for deploying and starts it with a loader binding. `stop` it. */
 export async function startWorker({ entry, port, settings = {} }: WorkerOptions = {}): Promise<RunningWorker> {
   const log: string[] = [];
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: "scrip",
-      modules: [{ type: "ESModule", path: "worker.js", contents: await bundleWorker(entry) }],
+      modules: [{ type: "ESModule", path: "worker.js", contents: await bundleOf(entry) }],
       compatibilityDate,
       bindings: settings,
       workerLoaders: { LOADER: {} },

@@ -18,6 +18,7 @@ beforeAll(async () => {
   const url = `http://127.0.0.1:${port}`;
   shop = await setUpShop({ databaseUrl: database.url, masterKey, url });
   settings = {
+    NODE_ENV: "development",
     DATABASE_URL: database.url,
     SCRIP_MASTER_KEY: masterKey,
     PUBLIC_URL: url,
@@ -178,14 +179,37 @@ describe("a Worker that cannot begin", () => {
   test("says in its log what is missing, and nothing of it to visitors", async () => {
     const bare = await startWorker();
     const answer = await fetch(`${bare.url}/healthz`);
-    expect([answer.status, await answer.json()]).toEqual([503, expect.objectContaining({ code: "internal_error" })]);
-    for (const name of ["DATABASE_URL", "SCRIP_MASTER_KEY", "PUBLIC_URL"]) expect(bare.log()).toContain(name);
+    const body = { statusCode: 500, code: "internal_error", message: "The server cannot begin: its log says why" };
+    expect([answer.status, await answer.json()]).toEqual([500, { status: "error", ...body }]);
+    for (const name of ["SCRIP_MASTER_KEY", "SCRIP_ADMIN_TOKEN", "PUBLIC_URL"]) expect(bare.log()).toContain(name);
     await bare.stop();
+  });
+
+  test("is in production unless it is told otherwise: no stand-in takes Stripe's place", async () => {
+    const { NODE_ENV: _development, ...undecided } = settings;
+    const open = await startWorker({ settings: { ...undecided, SCRIP_ADMIN_TOKEN: "a".repeat(40) } });
+    expect((await fetch(`${open.url}/healthz`)).status).toBe(500);
+    expect(open.log()).toContain("STRIPE_API_URL is set");
+    await open.stop();
+  });
+
+  test("needs a database that speaks HTTP", async () => {
+    const file = await startWorker({ settings: { ...settings, DATABASE_URL: "file:/data/scrip.db" } });
+    expect((await fetch(`${file.url}/healthz`)).status).toBe(500);
+    expect(file.log()).toContain("DATABASE_URL must be a libSQL server's");
+    await file.stop();
+  });
+
+  test("says that the database does not answer, and is alive all the same", async () => {
+    const alone = await startWorker({ settings: { ...settings, DATABASE_URL: "http://127.0.0.1:1" } });
+    expect((await fetch(`${alone.url}/healthz`)).status).toBe(200);
+    expect((await decide("reader@example.com", { at: alone.url })).body).toMatchObject({ code: "storage_unavailable" });
+    await alone.stop();
   });
 
   test("with another master key than the database's serves nobody", async () => {
     const stranger = await startWorker({ settings: { ...settings, SCRIP_MASTER_KEY: "n".repeat(40) } });
-    expect((await decide("reader@example.com", { at: stranger.url })).status).toBe(503);
+    expect((await decide("reader@example.com", { at: stranger.url })).status).toBe(500);
     expect(stranger.log()).toContain("SCRIP_MASTER_KEY is not the key that this database was begun with");
     await stranger.stop();
   });

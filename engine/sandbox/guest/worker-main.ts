@@ -22,7 +22,8 @@ const intrinsics = new Set(
 type Rejection = { reason: unknown; preventDefault(): void };
 declare function addEventListener(type: "unhandledrejection", listener: (event: Rejection) => void): void;
 
-const { setTimeout } = globalThis;
+/** Kept before the author's code can change them. */
+const { Promise: Later, setTimeout } = globalThis;
 
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
@@ -44,7 +45,7 @@ class Run extends RpcTarget {
   ): Promise<string> {
     enter(what, nowMs, id, ok, text, terms, evaluate);
     // timers come after all microtasks
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Later((resolve) => setTimeout(resolve, 0));
     return enter("drain", 0, 0, false, "", "", evaluate);
   }
 }
