@@ -7,6 +7,7 @@ import { refusingPrivate } from "../engine/public-address.ts";
 import { createWorkerLoaderSandbox, type GuestModules, type WorkerLoader } from "../engine/sandbox/worker-loader.ts";
 import { createStorage, migrate, type Storage } from "../engine/storage.ts";
 import { createVault, isVaultOf, type Vault } from "../engine/vault.ts";
+import { inTurn, type WriteTurns } from "../engine/write-turns.ts";
 import { migrations } from "../schemas/generated/migrations.ts";
 import { createApp } from "./app.ts";
 import { createRequestEngines, type RequestEngines } from "./request-engines.ts";
@@ -24,6 +25,7 @@ export type Isolate = {
   vault: Vault;
   memory: EngineMemory;
   events: EventPool;
+  turns: WriteTurns;
   app: Hono;
   engines: RequestEngines;
   /** Whether the database was seen to be migrated, of this key, and with this admin token. */
@@ -38,7 +40,15 @@ export async function openIsolate(
   { loader, guest }: Pick<Isolate, "loader" | "guest">,
 ): Promise<Isolate> {
   const vault = await createVault(settings.masterKey);
-  const kept = { settings, loader, guest, vault, memory: createEngineMemory(), events: { waiting: [], chars: 0 } };
+  const kept = {
+    settings,
+    loader,
+    guest,
+    vault,
+    memory: createEngineMemory(),
+    events: { waiting: [], chars: 0 },
+    turns: { queue: [] },
+  };
   const engines = createRequestEngines(engineOf(kept));
   const app = createApp(engines.current, {
     ownOrigins: [new URL(settings.publicUrl).origin],
@@ -47,18 +57,14 @@ export async function openIsolate(
   return { ...kept, app, engines, isBegun: false, lookedAtMs: Number.NEGATIVE_INFINITY };
 }
 
+type Kept = Pick<Isolate, "settings" | "loader" | "guest" | "vault" | "memory" | "events" | "turns">;
+
 /** The engine of one request, with a client, a queue and a sandbox of its own. Costs a tenth of a millisecond. */
-export function engineOf({
-  settings,
-  loader,
-  guest,
-  vault,
-  memory,
-  events,
-}: Pick<Isolate, "settings" | "loader" | "guest" | "vault" | "memory" | "events">): Engine {
+export function engineOf({ settings, loader, guest, vault, memory, events, turns }: Kept): Engine {
   const { databaseUrl, databaseAuthToken, publicUrl, logLevel } = settings;
   const authToken = databaseAuthToken === null ? {} : { authToken: databaseAuthToken };
-  const storage = createStorage(createClient({ url: databaseUrl, ...authToken, fetch: databaseFetch }));
+  const own = createStorage(createClient({ url: databaseUrl, ...authToken, fetch: databaseFetch }));
+  const storage: Storage = { ...own, write: (work) => inTurn(turns, () => own.write(work)) };
   const onFault = (fault: unknown, what: string) => {
     if (logLevel !== "silent") console.error(JSON.stringify({ level: "error", msg: what, err: shown(fault) }));
   };
@@ -79,13 +85,14 @@ export function engineOf({
   });
 }
 
-/** The client passes on what its `fetch` throws: a database that cannot be reached is to be told by the client's own error. */
+/** Longer than a server lets a transaction hold it up. */
+const databaseWaitMs = 10_000;
+
+/** The client passes on what its `fetch` throws: a database that does not answer is to be told by the client's own error. */
 const databaseFetch: typeof fetch = (input, init) =>
-  fetch(input, init).catch((fault: unknown) => {
-    throw new LibsqlError(
-      `the database cannot be reached: ${fault instanceof Error ? fault.message : fault}`,
-      "UNREACHABLE",
-    );
+  fetch(input, { ...init, signal: AbortSignal.timeout(databaseWaitMs) }).catch((fault: unknown) => {
+    const reason = fault instanceof Error ? fault.message : fault;
+    throw new LibsqlError(`the database does not answer: ${reason}`, "UNREACHABLE");
   });
 
 /** workerd's `fetch` asks to be called as a function of nothing else. */
