@@ -3,8 +3,10 @@ import { type Admin, type AdminRole, authenticateAdmin } from "../engine/admin.t
 import type { Engine } from "../engine/engine.ts";
 import { ScripError } from "../engine/error.ts";
 import { authenticate, type Caller } from "../engine/keys.ts";
+import type { ErrorCode } from "../schemas/error-codes.ts";
 import type { Surroundings } from "../schemas/request.ts";
 import { header } from "./header.ts";
+import { type ClientAddress, clientOf, countFailure, failuresOf } from "./rate-limits.ts";
 
 /** What the routes need beside the engine. */
 export type AppOptions = {
@@ -12,20 +14,40 @@ export type AppOptions = {
   ownOrigins: readonly string[];
   /** The public key that `/client.js` carries for pages that name none; null or nothing: there is none. */
   clientKey?: () => string | null;
+  clientAddress?: ClientAddress;
 };
 
+const wrongKey: readonly ErrorCode[] = ["invalid_api_key", "organization_not_found"];
+
 /**
- * Finds the caller of a request by its key. A public key is taken only from a page of an allowed origin. Throws
- * `invalid_api_key`, `organization_not_found` or `origin_not_allowed`.
+ * Finds the caller of a request by its key, and counts the request. A public key is taken only from a page of an allowed
+ * origin. Throws `invalid_api_key`, `organization_not_found`, `origin_not_allowed` or `rate_limited`.
  */
 export async function callerOf(c: Context, engine: Engine, options: AppOptions): Promise<Caller> {
   const key = bearer(c);
   if (key === undefined) throw new ScripError("invalid_api_key", "Invalid API key");
-  const caller = await authenticate(engine, key);
-  if (caller.kind === "sk") return caller;
+  const caller = await authenticate(engine, key).catch((error: unknown) =>
+    countFailure(engine, error, { codes: wrongKey, failuresBy: () => failuresOf("key", clientOf(c, options)) }),
+  );
+  // first by address: what one visitor does too often is not counted against all the others of the site
+  if (caller.kind === "pk") {
+    await engine.rateLimits.take("reads", clientOf(c, options));
+    assertOrigin(c, caller, options);
+  }
+  await engine.rateLimits.take("key", caller.keyId);
+  return caller;
+}
+
+/** The same for what a page seldom asks for, because it begins, ends or costs something: fewer of it are let through. */
+export async function actingCallerOf(c: Context, engine: Engine, options: AppOptions): Promise<Caller> {
+  if (bearer(c)?.startsWith("pk_")) await engine.rateLimits.take("actions", clientOf(c, options));
+  return callerOf(c, engine, options);
+}
+
+function assertOrigin(c: Context, caller: Caller, options: AppOptions): void {
   const origin = header(c, "origin");
   const { allowedOrigins } = caller.environment.compiled.config;
-  if (origin !== undefined && (allowedOrigins.includes(origin) || options.ownOrigins.includes(origin))) return caller;
+  if (origin !== undefined && (allowedOrigins.includes(origin) || options.ownOrigins.includes(origin))) return;
   const why =
     origin === undefined
       ? "A request without an Origin header may not use a public key: only pages may, a server has a secret key"
@@ -53,7 +75,9 @@ export function assertPageMaySay(c: Context, caller: Caller, request: Surroundin
 export async function adminOf(c: Context, engine: Engine, needed: AdminRole): Promise<Admin> {
   const token = bearer(c);
   if (token === undefined) throw new ScripError("invalid_admin_token", "Invalid admin token");
-  return authenticateAdmin(engine, token, needed);
+  const authenticated = () => authenticateAdmin(engine, token, needed);
+  const failuresBy = failuresOf("admin", c.get("operatorNetwork") ?? null);
+  return engine.rateLimits.attempt(failuresBy, ["invalid_admin_token"], authenticated);
 }
 
 /** What the request carries in `Authorization: Bearer …`. */

@@ -25,7 +25,7 @@ export async function bundleWorker(entry: string = join(import.meta.dirname, "wo
     conditions: ["workerd", "worker", "browser"],
     mainFields: ["module", "main"],
     external: ["node:*", "cloudflare:workers"],
-    plugins: [guestTexts, absentVendors],
+    plugins: [guestTexts, countersAlone, absentVendors],
     minify: true,
     legalComments: "none",
     logLevel: "silent",
@@ -43,6 +43,19 @@ const guestTexts: Plugin = {
     setup.onLoad({ filter: /.*/, namespace: "guest-texts" }, async () => {
       return { contents: JSON.stringify(await bundleGuestModules()), loader: "json" };
     });
+  },
+};
+
+/** Of this package only the counters in memory are used; its index reads those of every database and of Node's clusters too. */
+const countersAlone: Plugin = {
+  name: "counters-alone",
+  setup(setup) {
+    const used = ["RateLimiterMemory", "RateLimiterRes"];
+    setup.onResolve({ filter: /^rate-limiter-flexible$/ }, ({ path }) => ({ path, namespace: "counters" }));
+    setup.onLoad({ filter: /.*/, namespace: "counters" }, ({ path }) => ({
+      contents: used.map((name) => `export { default as ${name} } from "${path}/lib/${name}.js";`).join("\n"),
+      resolveDir: import.meta.dirname,
+    }));
   },
 };
 

@@ -1,8 +1,24 @@
 import * as v from "valibot";
+import { readTrustedProxies } from "./client-address.ts";
 
 const Port = v.pipe(v.string(), v.regex(/^\d{1,5}$/, "must be a port number"), v.transform(Number), v.maxValue(65_535));
 const Secret = v.pipe(v.string(), v.minLength(32, "must be at least 32 characters, and random"));
 const Text = v.pipe(v.string(), v.minLength(1));
+const Rate = v.pipe(v.string(), v.regex(/^\d{1,9}$/, "must be a whole number, 0 for no limit"), v.transform(Number));
+const TrustedProxies = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const read = readTrustedProxies(dataset.value);
+    if (read !== null) return read;
+    addIssue({ message: "must be none, private, a number of proxies, or addresses and ranges such as 10.0.0.0/8" });
+    return NEVER;
+  }),
+);
+
+function wholeNumber(min: number, max: number) {
+  const isWithin = (text: string) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
+  return v.pipe(v.string(), v.check(isWithin, `must be a number from ${min} to ${max}`), v.transform(Number));
+}
 
 /** What the environment variables say. Every name is documented in `docs/configuration.md`. */
 const Settings = v.pipe(
@@ -14,7 +30,7 @@ const Settings = v.pipe(
     DATABASE_URL: v.optional(
       v.pipe(
         v.string(),
-        v.check((url) => URL.canParse(url), "must be a URL such as libsql://db.example.com or file:/data/scrip.db"),
+        v.check(isDatabaseUrl, "must be a URL such as libsql://db.example.com, http://… or file:/data/scrip.db"),
       ),
     ),
     DATABASE_AUTH_TOKEN: v.optional(Text),
@@ -31,9 +47,17 @@ const Settings = v.pipe(
     CLIENT_PUBLIC_KEY: v.optional(v.pipe(v.string(), v.regex(/^pk_\w+$/, "must be a public key (pk_…)"))),
     SCRIP_MASTER_KEY: v.optional(Secret),
     SCRIP_ADMIN_TOKEN: v.optional(Secret),
-    SANDBOX_PROCESSES: v.optional(
-      v.pipe(v.string(), v.regex(/^[1-9]\d?$/, "must be a number from 1 to 99"), v.transform(Number)),
-    ),
+    SANDBOX_PROCESSES: v.optional(wholeNumber(1, 99)),
+    SANDBOX_MAX_WALL_MS: v.optional(wholeNumber(50, 60_000), "60000"),
+    SANDBOX_MAX_CPU_MS: v.optional(wholeNumber(10, 10_000), "10000"),
+    SANDBOX_MAX_MEMORY_MIB: v.optional(wholeNumber(8, 128), "128"),
+    SANDBOX_MAX_OUTBOUND_CALLS: v.optional(wholeNumber(0, 200), "200"),
+    RATE_LIMIT_KEY: v.optional(Rate, "5000"),
+    RATE_LIMIT_ADDRESS: v.optional(Rate, "300"),
+    RATE_LIMIT_FAILURES: v.optional(Rate, "60"),
+    TRUSTED_PROXIES: v.optional(TrustedProxies, "private"),
+    DRAIN_SECONDS: v.optional(wholeNumber(1, 600), "30"),
+    METRICS_TOKEN: v.optional(Secret),
     LOG_LEVEL: v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
   }),
   v.transform((env) => ({
@@ -51,6 +75,20 @@ const Settings = v.pipe(
     masterKey: env.SCRIP_MASTER_KEY ?? null,
     adminToken: env.SCRIP_ADMIN_TOKEN ?? null,
     sandboxProcesses: env.SANDBOX_PROCESSES ?? null,
+    budgetMaxima: {
+      wallMs: env.SANDBOX_MAX_WALL_MS,
+      cpuMs: env.SANDBOX_MAX_CPU_MS,
+      memoryBytes: env.SANDBOX_MAX_MEMORY_MIB << 20,
+      outboundCalls: env.SANDBOX_MAX_OUTBOUND_CALLS,
+    },
+    drainMs: env.DRAIN_SECONDS * 1000,
+    metricsToken: env.METRICS_TOKEN ?? null,
+    rateLimits: {
+      keyPerSecond: env.RATE_LIMIT_KEY,
+      addressPerMinute: env.RATE_LIMIT_ADDRESS,
+      failuresPerMinute: env.RATE_LIMIT_FAILURES,
+    },
+    trustedProxies: env.TRUSTED_PROXIES,
     logLevel: env.LOG_LEVEL,
   })),
 );
@@ -75,6 +113,10 @@ export function localUrl({ host, port }: Settings): string {
   const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   const name = reached.includes(":") ? `[${reached}]` : reached;
   return `http://${name}:${port}`;
+}
+
+function isDatabaseUrl(text: string): boolean {
+  return URL.canParse(text) && /^(file|libsql|https?|wss?):$/.test(new URL(text).protocol);
 }
 
 /** Buyers are sent back to it, and it is the `iss` of member JWTs: paths are put behind it. */

@@ -11,6 +11,7 @@ import { EntitlementsAnswer } from "../schemas/sales.ts";
 import { type AppOptions, bearer, secretCallerOf } from "./auth.ts";
 import { described, type Operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
+import { clientOf, countFailure, failuresOf } from "./rate-limits.ts";
 
 /** `GET /api/v1/entitlements`: a member's own by the member JWT alone, anybody's with a secret key. */
 export function entitlements(engine: Engine, options: AppOptions): Hono {
@@ -52,7 +53,11 @@ async function wantedBy(
     const { environment } = await secretCallerOf(c, engine, options);
     return { environment, identifier: identifierIn(c) };
   }
-  const wanted = await memberOf(engine, credential);
+  const client = clientOf(c, options);
+  await engine.rateLimits.take("reads", client);
+  const wanted = await memberOf(engine, credential).catch((error: unknown) =>
+    countFailure(engine, error, { codes: ["invalid_user_jwt"], failuresBy: () => failuresOf("key", client) }),
+  );
   if (c.req.query("userIdentifier") !== undefined) {
     throw new ScripError("secret_key_required", "userIdentifier needs a secret key: a member reads their own");
   }

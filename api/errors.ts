@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { ScripError } from "../engine/error.ts";
-import { isStorageError } from "../engine/storage.ts";
+import { isStorageError } from "../engine/storage-fault.ts";
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import type { ErrorBody } from "../schemas/errors.ts";
 import { pageHeaders } from "./pages.ts";
@@ -59,6 +59,7 @@ export const statusOf: Record<ErrorCode, number> = {
   config_conflict: 409,
   compiler_unavailable: 501,
   environment_exists: 409,
+  rate_limited: 429,
   redemption_in_progress: 503,
   sandbox_busy: 503,
   stripe_unreachable: 503,

@@ -7,10 +7,12 @@ import type { Engine } from "../engine/engine.ts";
 import { existingEnvironment } from "../engine/environments.ts";
 import { secretsOf, shownRun } from "../engine/event-data.ts";
 import { maskedText } from "../engine/masking.ts";
+import { listMethods } from "../engine/read-methods.ts";
 import { tryMethod } from "../engine/try-method.ts";
 import { Issue } from "../schemas/errors.ts";
 import { Identifier } from "../schemas/identity.ts";
 import { Json } from "../schemas/json.ts";
+import { Budgets } from "../schemas/workflow.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
 import { operation } from "./operation.ts";
@@ -33,7 +35,35 @@ const TryAnswer = v.object({
   eventId: v.string(),
   offer: v.string(),
   plan: v.nullable(v.string()),
+  secretsMasked: v.boolean(),
   run: Json,
+});
+
+const MethodsAnswer = v.object({
+  status: v.literal("success"),
+  version: v.number(),
+  budgets: Budgets,
+  methods: v.array(
+    v.object({
+      id: v.string(),
+      slug: v.string(),
+      name: v.string(),
+      schema: v.nullable(v.string()),
+      codeHash: v.string(),
+      resting: v.nullable(v.object({ until: v.string(), kills: v.number() })),
+    }),
+  ),
+});
+
+const list = operation({
+  tag: "Manage",
+  summary: "The redemption methods in force, and which of them rest",
+  description:
+    "A method rests for a while after its runs have ended several sandbox processes; `resting` says until when, in the " +
+    "server process that answers. `budgets` are those that its runs get, after the server's maxima.",
+  security: "admin",
+  answers: { 200: MethodsAnswer },
+  errors: [401, 403, 404],
 });
 
 const check = operation({
@@ -42,30 +72,37 @@ const check = operation({
   security: "admin",
   body: CheckRequest,
   answers: { 200: CheckAnswer },
-  errors: [400, 401, 403, 501],
+  errors: [400, 401, 403, 404, 501, 503],
 });
 
 const attempt = operation({
   tag: "Manage",
   summary: "Run a method's workflow on an offer without redeeming it",
   description:
-    "Host calls are real: a Checkout Session is made, but nothing is recorded as a purchase. `workflow` tries a source " +
-    "that is not applied yet in the method's place.",
+    "Calls to Stripe and to other servers are real: a Checkout Session is made, but nothing is recorded as a purchase, and " +
+    "nothing of our own is changed. `workflow` tries a source that is not applied yet in the method's place; for a role " +
+    "below `publisher` it sees `***` for each secret (`secretsMasked`), and reaches Stripe with test keys only.",
   security: "admin",
   body: TryRequest,
   answers: { 200: TryAnswer },
-  errors: [400, 401, 403, 404, 422, 501],
+  errors: [400, 401, 403, 404, 422, 501, 503],
 });
 
-/** `…/redemption-methods/{slug}/check` and `…/try`. */
+/** `…/redemption-methods`, and of one of them `…/check` and `…/try`. */
 export function manageMethods(engine: Engine): Hono {
   return new Hono()
+    .get("/:environmentId/redemption-methods", describeRoute(list), async (c) => {
+      await adminOf(c, engine, "viewer");
+      const environment = await existingEnvironment(engine.environments, c.req.param("environmentId"));
+      return c.json({ status: "success", ...listMethods(engine, environment) });
+    })
     .post("/:environmentId/redemption-methods/:slug/check", describeRoute(check), async (c) => {
       await adminOf(c, engine, "editor");
       const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
       const { workflow } = await readBody(c, CheckRequest, manageBodyBytes);
       const compile = await compilerOf(engine, id);
-      const checked = await checkWorkflow({ compile, sandbox: engine.sandbox }, workflow, "workflow");
+      const { sandbox, budgetMaxima } = engine;
+      const checked = await checkWorkflow({ compile, sandbox, budgetMaxima }, workflow, "workflow");
       return c.json({ status: "success", ok: checked.ok, issues: checked.ok ? [] : checked.issues });
     })
     .post("/:environmentId/redemption-methods/:slug/try", describeRoute(attempt), async (c) => {
@@ -81,7 +118,7 @@ export function manageMethods(engine: Engine): Hono {
         identity: { authType, isAuthenticated, identifier, jwtClaims: {} },
         offerSlug: offer,
         planSlug: plan,
-        author: admin.label,
+        author: admin,
       });
       const run = JSON.parse(maskedText(shownRun(tried.run, environment), secretsOf(environment)));
       return c.json({ status: "success", ...tried, run });

@@ -3,10 +3,11 @@ import * as v from "valibot";
 import type { Engine } from "../engine/engine.ts";
 import { endSession, refreshSession } from "../engine/member-sessions.ts";
 import { RefreshAnswer, RefreshRequest } from "../schemas/sales.ts";
-import { type AppOptions, callerOf } from "./auth.ts";
+import { type AppOptions, actingCallerOf } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
 import { described, type Operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
+import { clientOf, failuresOf } from "./rate-limits.ts";
 
 const LogoutAnswer = v.object({ status: v.literal("success") });
 
@@ -35,13 +36,17 @@ export function members(engine: Engine, options: AppOptions): Hono {
     answers: { 200: LogoutAnswer },
   };
   const refreshHandler = async (c: Context) => {
-    const { environment } = await callerOf(c, engine, options);
+    const { environment, kind } = await actingCallerOf(c, engine, options);
     const { refreshToken } = await readBody(c, RefreshRequest, clientBodyBytes);
-    const session = await refreshSession(engine, environment, refreshToken);
+    const session = await engine.rateLimits.attempt(
+      kind === "sk" ? null : failuresOf("token", clientOf(c, options)),
+      ["member_session_ended"],
+      () => refreshSession(engine, environment, refreshToken),
+    );
     return Response.json({ status: "success", ...session }, { headers: pageHeaders });
   };
   const logoutHandler = async (c: Context) => {
-    const { environment } = await callerOf(c, engine, options);
+    const { environment } = await actingCallerOf(c, engine, options);
     const { refreshToken } = await readBody(c, RefreshRequest, clientBodyBytes);
     await endSession(engine, environment, refreshToken);
     return Response.json({ status: "success" }, { headers: pageHeaders });

@@ -15,13 +15,18 @@ import { closeEngine, createEngine, type Engine } from "../engine/engine.ts";
 import { createPublicFetch } from "../engine/public-fetch.ts";
 import { compileWorkflow } from "../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../engine/sandbox/process-pool.ts";
+import type { Sandbox } from "../engine/sandbox.ts";
+import { remoteOptions } from "../engine/storage/remote-client.ts";
 import { createStorage, driverWaitMs, migrate } from "../engine/storage.ts";
 import type { StripeEndpoint, StripeHttpClient } from "../engine/stripe.ts";
+import { readTenant } from "../engine/tenants.ts";
 import { createVault, isVaultOf } from "../engine/vault.ts";
 import { createWebhookSender } from "../engine/webhooks/deliver.ts";
 import { createApp } from "./app.ts";
 import { localUrl, readSettings, type Settings } from "./config.ts";
-import { startDemo } from "./node-demo.ts";
+import { nodeClientAddress } from "./node-client-address.ts";
+import { counted, drain } from "./node-drain.ts";
+import { createMetrics, serveMetrics } from "./node-metrics.ts";
 import { scheduleTasks } from "./node-tasks.ts";
 import { stripeEndpointOf } from "./stripe-endpoint.ts";
 
@@ -41,20 +46,35 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   // the demo is made with the app, and has the key: it is asked for when a page asks for the script
   let clientKey = settings.clientPublicKey;
   const ownOrigins = [new URL(url).origin, `http://localhost:${settings.port}`];
-  const app = createApp(engine, { ownOrigins, clientKey: () => clientKey });
+  const notice = (what: string) => logger.warn(what);
+  const clientAddress = nodeClientAddress(settings, notice);
+  const app = createApp(engine, { ownOrigins, clientKey: () => clientKey, clientAddress });
   app.use("/docs/assets/*", swaggerUi());
-  const demo = settings.production ? null : await startDemo(engine, app, { settings, url });
+  const underWay = new Set<Promise<unknown>>();
+  const metrics = createMetrics(engine, () => underWay.size);
+  // without a token they are for a developer's own machine
+  if (settings.metricsToken !== null || !settings.production) serveMetrics(app, metrics, settings.metricsToken);
+  const demo = settings.production ? null : await (await development()).startDemo(engine, app, { settings, url });
   clientKey ??= demo?.publicKey ?? null;
   await engine.holders.refresh();
   const webhooks = createWebhookSender(engine);
+  const seeOthers = oneAtATime(async () => {
+    const looks = [
+      engine.environments.refresh(),
+      engine.holders.refresh(),
+      engine.memberKeys.refresh(),
+      engine.rateLimits.sync(),
+    ];
+    for (const look of await Promise.allSettled(looks)) {
+      if (look.status === "fulfilled") continue;
+      logger.warn({ err: look.reason }, "what other processes changed could not be read");
+    }
+  });
   const refresh = setInterval(() => {
     webhooks.wake();
-    Promise.all([engine.environments.refresh(), engine.holders.refresh(), engine.memberKeys.refresh()]).catch(
-      (fault: unknown) => logger.warn({ err: fault }, "what other processes changed could not be read"),
-    );
+    void seeOthers();
   }, 1000);
-  const underWay = new Set<Promise<unknown>>();
-  const server = await listen(counted(app, underWay), settings);
+  const server = await listen(metrics.timed(app, counted(app, underWay)), settings);
   const tasks = scheduleTasks(engine);
   return {
     url,
@@ -62,15 +82,15 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
     greeting: demo?.greeting ?? productionGreeting(settings, url),
     async stop() {
       clearInterval(refresh);
-      await Promise.all([tasks.stop(), closeServer(server)]);
-      // a visitor who leaves closes the connection, not the request: its event is still to come
-      await Promise.allSettled(underWay);
-      await webhooks.close();
+      await drain({ server, underWay, tasks, webhooks, sandbox: engine.sandbox }, settings.drainMs);
       await closeEngine(engine);
       await demo?.stop();
     },
   };
 }
+
+/** Only now, because what production runs on need not have the demo and the local Stripe. */
+const development = () => import("./node-demo.ts");
 
 /** What `scrip start` does: reads the environment, starts, says where to go, and drains on SIGTERM and SIGINT. */
 export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {
@@ -79,16 +99,17 @@ export async function run(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   const { settings } = read;
   const server = await startServer(settings).catch((error: unknown) => fail(startProblem(error, settings)));
   if (server === undefined) return;
-  const drain = () => {
-    process.off("SIGTERM", drain);
-    process.off("SIGINT", drain);
+  const stop = () => {
+    // a second signal finds nobody who listens, and ends the process at once
+    process.off("SIGTERM", stop);
+    process.off("SIGINT", stop);
     server.stop().then(
       () => process.exit(0),
       (error: unknown) => fail([`Scrip did not stop cleanly: ${error instanceof Error ? error.message : error}`]),
     );
   };
-  process.on("SIGTERM", drain);
-  process.on("SIGINT", drain);
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
   console.log(server.greeting.join("\n"));
 }
 
@@ -130,6 +151,7 @@ async function openEngine(
     createClient({
       url: settings.databaseUrl ?? pathToFileURL(file).href,
       timeout: driverWaitMs,
+      ...remoteOptions(fetch),
       ...(settings.databaseAuthToken === null ? {} : { authToken: settings.databaseAuthToken }),
     }),
   );
@@ -141,7 +163,8 @@ async function openEngine(
   return createEngine({
     storage,
     vault,
-    sandbox: createProcessPool(settings.sandboxProcesses === null ? {} : { processes: settings.sandboxProcesses }),
+    sandbox: openSandbox(settings, logger),
+    budgetMaxima: settings.budgetMaxima,
     compile: compileWorkflow,
     fetch,
     stripeHttpClient: stripeHttpClient(stripeEndpoint),
@@ -149,7 +172,20 @@ async function openEngine(
     now: Date.now,
     publicUrl: url,
     ...(stripeEndpoint === null ? {} : { stripeEndpoint }),
+    rateLimits: settings.rateLimits,
     onFault: (fault, what) => logger.error({ err: fault }, what),
+    onNotice: (notice) => logger.warn(notice),
+  });
+}
+
+function openSandbox({ sandboxProcesses }: Settings, logger: Logger): Sandbox {
+  return createProcessPool({
+    ...(sandboxProcesses === null ? {} : { processes: sandboxProcesses }),
+    onRest: ({ tenant, leftMs, kills }) =>
+      logger.warn(
+        { ...(readTenant(tenant) ?? { purpose: "check" }), kills, restMs: leftMs },
+        "a workflow rests: its runs have ended too many sandbox processes",
+      ),
   });
 }
 
@@ -176,43 +212,25 @@ async function developmentKey(dataDir: string): Promise<string> {
   return readFile(file, "utf8");
 }
 
+/** A database that is slow to answer is not asked again meanwhile. */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let underWay: Promise<void> | undefined;
+  return () => {
+    underWay ??= work().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+}
+
 function swaggerUi() {
   const root = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
   return serveStatic({ root, rewriteRequestPath: (path) => path.replace(/^\/docs\/assets/, "") });
-}
-
-/** The app's fetch, with each request in the set for as long as it is being answered. */
-function counted(app: Hono, underWay: Set<Promise<unknown>>): Hono["fetch"] {
-  return (request, ...rest) => {
-    const answer = app.fetch(request, ...rest);
-    if (answer instanceof Promise) {
-      underWay.add(answer);
-      const done = () => underWay.delete(answer);
-      answer.then(done, done);
-    }
-    return answer;
-  };
 }
 
 function listen(fetch: Hono["fetch"], { host, port }: Settings): Promise<ServerType> {
   return new Promise((done, reject) => {
     const server = serve({ fetch, hostname: host, port }, () => done(server));
     server.once("error", reject);
-  });
-}
-
-const drainMs = 30_000;
-
-/** No new connections; each of the others is closed when its request is answered, or after 30 seconds at the latest. */
-function closeServer(server: ServerType): Promise<void> {
-  return new Promise((done, reject) => {
-    const idle = setInterval(() => "closeIdleConnections" in server && server.closeIdleConnections(), 50);
-    const late = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), drainMs);
-    server.close((error) => {
-      clearInterval(idle);
-      clearTimeout(late);
-      if (error === undefined) done();
-      else reject(error);
-    });
   });
 }

@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { redeem } from "../engine/redeem.ts";
 import { OfferRedemption } from "../schemas/decision.ts";
 import { OfferRedemptionRequest } from "../schemas/request.ts";
-import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
+import { type AppOptions, actingCallerOf, assertPageMaySay } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
 import { header } from "./header.ts";
 import { described, type Operation } from "./operation.ts";
@@ -24,7 +24,7 @@ export function offerRedemptions(engine: Engine, options: AppOptions): Hono {
     errors: [400, 401, 403, 404, 409, 410, 413, 503, 531],
   };
   const handler = async (c: Context) => {
-    const caller = await callerOf(c, engine, options);
+    const caller = await actingCallerOf(c, engine, options);
     const request = await readBody(c, OfferRedemptionRequest, clientBodyBytes);
     assertPageMaySay(c, caller, request);
     const answer = await redeem(engine, caller, { request, mosUserAgent: header(c, "x-mos-user-agent") });

@@ -37,6 +37,7 @@ const errorWords: Record<number, string> = {
   410: "No longer on offer",
   413: "The body is too large",
   422: "The document cannot be applied",
+  429: "Too many requests: try again after `Retry-After` seconds",
   501: "This runtime cannot do it; a Node server on the same database can",
   502: "Stripe refused",
   503: "Try again after `Retry-After` seconds",
@@ -67,7 +68,9 @@ export function operation({
     responses[status] =
       schema === null ? { description: "Redirect" } : { description: "Success", content: json(schema) };
   }
-  const refusals = body === undefined ? errors : [...new Set([...errors, 400, 413])];
+  const ofBody = body === undefined ? [] : [400, 413];
+  const ofCaller = security === "none" ? [] : [429];
+  const refusals = new Set([...errors, ...ofBody, ...ofCaller]);
   for (const status of refusals) {
     responses[status] = { description: errorWords[status] ?? "Error", content: json(ErrorBody) };
   }

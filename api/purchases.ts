@@ -7,11 +7,12 @@ import type { Caller } from "../engine/keys.ts";
 import { exchangeToken, type PurchaseReturn, returnFromCheckout } from "../engine/purchase-return.ts";
 import { allowedReturnUrl } from "../engine/return-url.ts";
 import { ExchangeAnswer, ExchangeRequest, PurchaseAnswer, PurchaseRequest } from "../schemas/sales.ts";
-import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
+import { type AppOptions, actingCallerOf, assertPageMaySay } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
 import { header } from "./header.ts";
 import { operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
+import { clientOf, failuresOf } from "./rate-limits.ts";
 import { isoTime } from "./time.ts";
 
 const tag = "Payments";
@@ -32,7 +33,7 @@ export function purchases(engine: Engine, options: AppOptions): Hono {
     errors: [400, 401, 403, 404, 409, 413, 502, 503],
   });
   app.post("/", describeRoute(begin), async (c) => {
-    const caller = await callerOf(c, engine, options);
+    const caller = await actingCallerOf(c, engine, options);
     const request = await readBody(c, PurchaseRequest, clientBodyBytes);
     assertPageMaySay(c, caller, request);
     const returnUrl = returnUrlOf(c, caller, request, options);
@@ -55,21 +56,27 @@ function addReturn(app: Hono, engine: Engine, options: AppOptions): void {
     tag,
     summary: "Where Stripe sends a buyer's browser back to",
     description:
-      "With `key` (and `session_id`), the return of a purchase that a page began: redirects to its `returnUrl`. With " +
-      "`session_id` and `to`, for sessions that a workflow made: fulfils, and redirects to `to` if that is allowed. " +
+      "With `key` (and `session_id`), the return of a purchase that a page began, or a workflow with " +
+      "`utils.purchase.returnUrl`: redirects to where it was to come back to. With `session_id` and `to`, for other " +
+      "sessions of workflows: fulfils, and redirects to `to` if that is allowed. " +
       "Stripe is asked what became of the session; nothing else in the address is believed.",
     security: "none",
     query: {
       key: "The key of a purchase's own return address",
       session_id: "The Checkout Session: Stripe fills in `{CHECKOUT_SESSION_ID}`",
       cancelled: "`1`: the buyer left the checkout",
-      to: "Where to go on to, for sessions of workflows",
+      to: "Where to go on to, for sessions without a key and for buyers who left the checkout",
     },
     answers: { 303: null },
-    errors: [403, 404],
+    errors: [403, 404, 429],
   });
   app.get("/return", describeRoute(back), async (c) => {
-    const url = await returnFromCheckout(engine, returnedBy(c.req.query()), options.ownOrigins);
+    const client = clientOf(c, options);
+    await engine.rateLimits.take("actions", client);
+    const returned = returnedBy(c.req.query());
+    const url = await engine.rateLimits.attempt(failuresOf("token", client), ["purchase_not_found"], () =>
+      returnFromCheckout(engine, returned, options.ownOrigins),
+    );
     return new Response(null, { status: 303, headers: { Location: url, ...returnHeaders } });
   });
 }
@@ -77,10 +84,10 @@ function addReturn(app: Hono, engine: Engine, options: AppOptions): void {
 const returnHeaders = { "Cache-Control": "no-store", "Referrer-Policy": "no-referrer" };
 
 function returnedBy({ key, session_id: sessionId, to, cancelled }: Record<string, string | undefined>): PurchaseReturn {
-  if (key !== undefined) return { key, sessionId: sessionId ?? null, cancelled: cancelled === "1" };
+  if (key !== undefined) return { key, sessionId: sessionId ?? null, cancelled: cancelled === "1", to: to ?? null };
   if (sessionId === undefined || to === undefined)
     throw new ScripError("purchase_not_found", "There is no such purchase");
-  return { sessionId, to };
+  return { key: null, sessionId, to };
 }
 
 function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
@@ -95,12 +102,12 @@ function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
     errors: [400, 401, 403, 404, 413, 503],
   });
   app.post("/exchange", describeRoute(exchange), async (c) => {
-    const { environment } = await callerOf(c, engine, options);
+    const { environment, kind } = await actingCallerOf(c, engine, options);
     const request = await readBody(c, ExchangeRequest, clientBodyBytes);
-    const { purchaseId, entitlements, jwt, expiresAt, refreshToken } = await exchangeToken(
-      engine,
-      environment,
-      request,
+    const { purchaseId, entitlements, jwt, expiresAt, refreshToken } = await engine.rateLimits.attempt(
+      kind === "sk" ? null : failuresOf("token", clientOf(c, options)),
+      ["purchase_token_invalid"],
+      () => exchangeToken(engine, environment, request),
     );
     const answer = {
       status: "success",

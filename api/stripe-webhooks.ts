@@ -3,15 +3,19 @@ import { describeRoute } from "hono-openapi";
 import * as v from "valibot";
 import type { Engine } from "../engine/engine.ts";
 import { receiveStripeWebhook } from "../engine/stripe-webhooks.ts";
+import type { AppOptions } from "./auth.ts";
 import { readText } from "./body.ts";
 import { header } from "./header.ts";
 import { operation } from "./operation.ts";
+import { clientOf, countFailure, failuresOf } from "./rate-limits.ts";
 
 /** Stripe's events are some kilobytes; a large invoice is a few hundred. */
 const webhookBodyBytes = 1024 * 1024;
 
+const unsigned = ["webhook_signature_invalid", "account_not_found"] as const;
+
 /** `POST /api/v1/webhooks/stripe/{accountId}`: what Stripe tells of payments. */
-export function stripeWebhooks(engine: Engine): Hono {
+export function stripeWebhooks(engine: Engine, options: AppOptions): Hono {
   const about = operation({
     tag: "Payments",
     summary: "Receive a webhook of Stripe",
@@ -20,12 +24,16 @@ export function stripeWebhooks(engine: Engine): Hono {
       "once. What cannot be handled now is answered with an error, and Stripe sends it again.",
     security: "none",
     answers: { 200: v.object({ status: v.literal("success") }) },
-    errors: [400, 404, 413, 503],
+    errors: [400, 404, 413, 429, 503],
   });
   return new Hono().post("/:accountId", describeRoute(about), async (c) => {
     const body = await readText(c, webhookBodyBytes);
     const signature = header(c, "stripe-signature") ?? "";
-    await receiveStripeWebhook(engine, { accountId: c.req.param("accountId"), body, signature });
+    const webhook = { accountId: c.req.param("accountId"), body, signature };
+    // what Stripe has signed is taken however much of it comes
+    await receiveStripeWebhook(engine, webhook).catch((error: unknown) =>
+      countFailure(engine, error, { codes: unsigned, failuresBy: () => failuresOf("webhook", clientOf(c, options)) }),
+    );
     return c.json({ status: "success" });
   });
 }

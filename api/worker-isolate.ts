@@ -1,15 +1,20 @@
-import { createClient, LibsqlError } from "@libsql/client/web";
+import { createClient } from "@libsql/client/web";
 import type { Hono } from "hono";
 import { replaceAdminToken } from "../engine/admin.ts";
 import { createEngine, createEngineMemory, type Engine, type EngineMemory } from "../engine/engine.ts";
-import { createPooledEventLog, type EventPool } from "../engine/events.ts";
+import { createEventPool, createPooledEventLog, type EventPool } from "../engine/events.ts";
 import { refusingPrivate } from "../engine/public-address.ts";
+import { createTally, type Tally } from "../engine/sandbox/tally.ts";
 import { createWorkerLoaderSandbox, type GuestModules, type WorkerLoader } from "../engine/sandbox/worker-loader.ts";
+import { type Circuit, createCircuit } from "../engine/storage/circuit.ts";
+import { remoteOptions } from "../engine/storage/remote-client.ts";
 import { createStorage, migrate, type Storage } from "../engine/storage.ts";
 import { createVault, isVaultOf, type Vault } from "../engine/vault.ts";
 import { inTurn, type WriteTurns } from "../engine/write-turns.ts";
 import { migrations } from "../schemas/generated/migrations.ts";
 import { createApp } from "./app.ts";
+import { header } from "./header.ts";
+import { noticesOfNoLimit } from "./rate-limits.ts";
 import { createRequestEngines, type RequestEngines } from "./request-engines.ts";
 import { stripeEndpointOf } from "./stripe-endpoint.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
@@ -25,6 +30,8 @@ export type Isolate = {
   vault: Vault;
   memory: EngineMemory;
   events: EventPool;
+  tally: Tally;
+  circuit: Circuit;
   turns: WriteTurns;
   app: Hono;
   engines: RequestEngines;
@@ -32,6 +39,8 @@ export type Isolate = {
   isBegun: boolean;
   /** When this isolate last asked what others have changed. */
   lookedAtMs: number;
+  /** When it last told others what its rate limits counted, and heard of theirs. */
+  exchangedAtMs: number;
 };
 
 /** Makes the isolate's part of a server. Asks nobody anything. */
@@ -46,25 +55,39 @@ export async function openIsolate(
     guest,
     vault,
     memory: createEngineMemory(),
-    events: { waiting: [], chars: 0 },
+    events: createEventPool(),
+    tally: createTally(),
+    circuit: createCircuit(),
     turns: { queue: [] },
   };
   const engines = createRequestEngines(engineOf(kept));
   const app = createApp(engines.current, {
     ownOrigins: [new URL(settings.publicUrl).origin],
     clientKey: () => settings.clientPublicKey,
+    // Cloudflare writes it, whatever the visitor has sent
+    clientAddress: (c) => header(c, "cf-connecting-ip") ?? null,
   });
-  return { ...kept, app, engines, isBegun: false, lookedAtMs: Number.NEGATIVE_INFINITY };
+  for (const notice of noticesOfNoLimit(settings)) warn(settings, notice);
+  const never = Number.NEGATIVE_INFINITY;
+  return { ...kept, app, engines, isBegun: false, lookedAtMs: never, exchangedAtMs: never };
 }
 
-type Kept = Pick<Isolate, "settings" | "loader" | "guest" | "vault" | "memory" | "events" | "turns">;
+type Kept = Pick<
+  Isolate,
+  "settings" | "loader" | "guest" | "vault" | "memory" | "events" | "tally" | "circuit" | "turns"
+>;
 
 /** The engine of one request, with a client, a queue and a sandbox of its own. Costs a tenth of a millisecond. */
-export function engineOf({ settings, loader, guest, vault, memory, events, turns }: Kept): Engine {
+export function engineOf({ settings, loader, guest, vault, memory, events, tally, circuit, turns }: Kept): Engine {
   const { databaseUrl, databaseAuthToken, publicUrl, logLevel } = settings;
   const authToken = databaseAuthToken === null ? {} : { authToken: databaseAuthToken };
-  const own = createStorage(createClient({ url: databaseUrl, ...authToken, fetch: databaseFetch }));
-  const storage: Storage = { ...own, write: (work) => inTurn(turns, () => own.write(work)) };
+  const client = createClient({ url: databaseUrl, ...authToken, ...remoteOptions(boundFetch) });
+  const own = createStorage(client, undefined, circuit);
+  const storage: Storage = {
+    ...own,
+    write: (work) => inTurn(turns, () => own.write(work)),
+    writeOne: (work) => inTurn(turns, () => own.writeOne(work)),
+  };
   const onFault = (fault: unknown, what: string) => {
     if (logLevel !== "silent") console.error(JSON.stringify({ level: "error", msg: what, err: shown(fault) }));
   };
@@ -72,28 +95,25 @@ export function engineOf({ settings, loader, guest, vault, memory, events, turns
   return createEngine({
     storage,
     vault,
-    sandbox: createWorkerLoaderSandbox(loader, guest),
+    sandbox: createWorkerLoaderSandbox(loader, guest, tally),
+    budgetMaxima: settings.budgetMaxima,
     compile: null,
     fetch: boundFetch,
     publicFetch: refusingPrivate(boundFetch),
     now: Date.now,
     publicUrl,
     ...(stripeEndpoint === null ? {} : { stripeEndpoint }),
+    rateLimits: settings.rateLimits,
     onFault,
+    onNotice: (notice) => warn(settings, notice),
     memory,
     eventLog: createPooledEventLog(events, { storage, onFault }),
   });
 }
 
-/** Longer than a server lets a transaction hold it up. */
-const databaseWaitMs = 10_000;
-
-/** The client passes on what its `fetch` throws: a database that does not answer is to be told by the client's own error. */
-const databaseFetch: typeof fetch = (input, init) =>
-  fetch(input, { ...init, signal: AbortSignal.timeout(databaseWaitMs) }).catch((fault: unknown) => {
-    const reason = fault instanceof Error ? fault.message : fault;
-    throw new LibsqlError(`the database does not answer: ${reason}`, "UNREACHABLE");
-  });
+function warn({ logLevel }: WorkerSettings, msg: string): void {
+  if (logLevel !== "silent") console.warn(JSON.stringify({ level: "warn", msg }));
+}
 
 /** workerd's `fetch` asks to be called as a function of nothing else. */
 const boundFetch: typeof fetch = (input, init) => fetch(input, init);
@@ -144,6 +164,16 @@ export async function freshen(isolate: Isolate, engine: Engine): Promise<void> {
   }
   // also where there was no answer: the next ones go on with what is known for a second
   isolate.lookedAtMs = Math.max(isolate.lookedAtMs, askedAtMs);
+}
+
+/** Lets the rate limits of all isolates and servers hold over all of them, unless that was done within the last second. */
+export async function exchangeCounts(isolate: Isolate, engine: Engine): Promise<void> {
+  const nowMs = Date.now();
+  if (!isolate.isBegun || nowMs - isolate.exchangedAtMs < freshMs) return;
+  isolate.exchangedAtMs = nowMs;
+  await engine.rateLimits
+    .sync()
+    .catch((fault: unknown) => engine.onFault(fault, "what other servers counted could not be read"));
 }
 
 async function within(work: Promise<void>, mostMs: number): Promise<void> {

@@ -1,12 +1,12 @@
 import guest from "scrip:guest";
 import type { Engine } from "../engine/engine.ts";
 import type { WorkerLoader } from "../engine/sandbox/worker-loader.ts";
-import { isStorageError } from "../engine/storage.ts";
+import { isStorageError } from "../engine/storage-fault.ts";
 import { runDueTasks } from "../engine/tasks/tasks.ts";
 import { deliverDue } from "../engine/webhooks/deliver.ts";
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import { statusOf } from "./errors.ts";
-import { begin, engineOf, freshen, type Isolate, openIsolate } from "./worker-isolate.ts";
+import { begin, engineOf, exchangeCounts, freshen, type Isolate, openIsolate } from "./worker-isolate.ts";
 import { readWorkerSettings } from "./worker-settings.ts";
 
 /** The bindings: settings and secrets as texts (`docs/workers.md`), and the loader of `wrangler.toml`. */
@@ -80,12 +80,13 @@ const lingerMs = 200;
 async function afterwards(isolate: Isolate, engine: Engine, hasWebhooks: boolean): Promise<void> {
   try {
     if (hasWebhooks) await deliverDue(engine);
-    if (isolate.events.waiting.length > 0) {
+    await exchangeCounts(isolate, engine);
+    if (engine.events.waiting() > 0) {
       await new Promise((resolve) => setTimeout(resolve, lingerMs));
       await engine.events.flush();
     }
   } catch (fault) {
-    engine.onFault(fault, "events could not be written; they are kept and tried again");
+    engine.onFault(fault, "what was left for after the answer failed; events are kept and tried again");
   } finally {
     await close(engine);
   }

@@ -33,6 +33,9 @@ export async function tryMethod(terminal: Terminal, options: TryOptions): Promis
   }
   const { colors } = terminal;
   terminal.out(headLine(terminal, target, tried, options));
+  if (tried.secretsMasked) {
+    terminal.out(colors.yellow("without secrets: each is *** to a source of your own, unless your role is publisher"));
+  }
   for (const line of runLines(tried.run, colors)) terminal.out(line);
   for (const line of await problemLines(terminal, brokenAt(target, tried))) terminal.out(line);
   terminal.out(colors.dim(`event ${printable(tried.eventId)}`));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import * as v from "valibot";
 import { addConfigCommands } from "./config-commands.ts";
+import { addDataCommands } from "./data-commands.ts";
 import { CommandFailure, messageOf } from "./failure.ts";
 import { addMethodCommands } from "./method-commands.ts";
 import { problemLines } from "./show-problems.ts";
@@ -32,7 +33,7 @@ export async function runScrip(terminal: Terminal, argv: readonly string[]): Pro
 
 function createProgram(terminal: Terminal, version: string, json: boolean, run: Runner): Command {
   const program = new Command("scrip")
-    .description("Operate a Scrip server: its configuration, its redemption methods and its scheduled tasks")
+    .description("Operate a Scrip server: its configuration, its redemption methods, its scheduled tasks and its data")
     .version(version, "-V, --version", "print the version")
     .exitOverride()
     .configureOutput({
@@ -53,6 +54,7 @@ function createProgram(terminal: Terminal, version: string, json: boolean, run: 
   addConfigCommands(program, run);
   addMethodCommands(program, run);
   addTaskCommands(program, run);
+  addDataCommands(program, run);
   return program;
 }
 
@@ -66,6 +68,8 @@ Examples:
   scrip method try site/workflows/checkout.wf.ts   run one for real, without redeeming
   scrip reconcile                                  ask Stripe about what no webhook told
   scrip prune                                      end purchases that nobody will pay for any more
+  scrip backup /var/backups/scrip.db               write all data to a file, while the server runs
+  scrip doctor                                     say what is wrong with a deployment, and what to do
 
 The server is the one of --url, --token and --env; or of SCRIP_URL, SCRIP_ADMIN_TOKEN and SCRIP_ENVIRONMENT; or the one
 that \`scrip start\` left in data/dev.json.

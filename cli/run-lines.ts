@@ -15,11 +15,16 @@ export function didWork({ verdict }: RunReport): boolean {
   return verdict.kind === "result";
 }
 
-function verdictLines({ verdict, wallMs, cpuMs }: RunReport, colors: Colors): string[] {
+function verdictLines({ verdict, error, wallMs, cpuMs }: RunReport, colors: Colors): string[] {
   const times = colors.dim(`${milliseconds(wallMs)}, CPU ${milliseconds(cpuMs)}`);
   if (verdict.kind !== "result") {
     const said = verdict.kind === "broken" ? "The workflow broke" : "The workflow could not be run";
-    return [`${colors.red("✖")} ${colors.bold(said)}  ${times}`, `  ${colors.red(printable(verdict.reason))}`];
+    const frames = (error?.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+    return [
+      `${colors.red("✖")} ${colors.bold(said)}  ${times}`,
+      `  ${colors.red(printable(verdict.reason))}`,
+      ...frames.map((line) => colors.dim(printable(line))),
+    ];
   }
   const { success, statusCode, message, url, properties } = verdict.result;
   const status = statusCode ?? (success ? 200 : 400);
@@ -56,7 +61,8 @@ function callLines({ hostCalls }: RunReport, colors: Colors): string[] {
   const lines = hostCalls.flatMap((call) => {
     const { status, problem } = answerOf(call);
     const painted = problem === null ? colors.green(status) : colors.red(status);
-    const head = `  ${colors.dim(milliseconds(call.durationMs).padStart(9))}  ${painted}  ${printable(targetOf(call))}`;
+    const target = printable(targetOf(call)) + (call.simulated ? colors.dim("  (a try: not done)") : "");
+    const head = `  ${colors.dim(milliseconds(call.durationMs).padStart(9))}  ${painted}  ${target}`;
     return problem === null ? [head] : [head, `${" ".repeat(13)}${colors.red(printable(problem))}`];
   });
   return [colors.bold("Host calls"), ...lines];

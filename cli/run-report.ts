@@ -17,7 +17,15 @@ const Verdict = v.variant("kind", [
   v.object({ kind: v.literal("unavailable"), reason: v.string() }),
 ]);
 
-const HostCall = v.object({ name: v.string(), args: Json, durationMs: v.number(), ok: v.boolean(), answer: Json });
+const HostCall = v.object({
+  name: v.string(),
+  args: Json,
+  durationMs: v.number(),
+  ok: v.boolean(),
+  answer: Json,
+  /** Answered as it would be, and not done. */
+  simulated: v.optional(v.boolean(), false),
+});
 
 const LogLine = v.object({ level: v.string(), atMs: v.number(), message: v.string() });
 
@@ -25,6 +33,7 @@ const LogLine = v.object({ level: v.string(), atMs: v.number(), message: v.strin
 export const RunReport = v.looseObject({
   verdict: Verdict,
   outcome: v.string(),
+  error: v.optional(v.nullable(v.object({ stack: v.string() })), null),
   logs: v.array(LogLine),
   logsTruncated: v.boolean(),
   hostCalls: v.array(HostCall),

@@ -25,7 +25,14 @@ export type Difference = v.InferOutput<typeof Difference>;
 const Applied = v.object({ version: v.number(), changed: v.boolean(), difference: v.array(Difference) });
 export type Applied = v.InferOutput<typeof Applied>;
 
-const TryAnswer = v.object({ eventId: v.string(), offer: v.string(), plan: v.nullable(v.string()), run: RunReport });
+const TryAnswer = v.object({
+  eventId: v.string(),
+  offer: v.string(),
+  plan: v.nullable(v.string()),
+  /** Whether the run saw `***` in the place of each secret, because of the token's role. */
+  secretsMasked: v.optional(v.boolean(), false),
+  run: RunReport,
+});
 export type TryAnswer = v.InferOutput<typeof TryAnswer>;
 
 /** The management API of one environment. Every call fails with a `CommandFailure` that says what to do. */

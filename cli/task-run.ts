@@ -46,6 +46,7 @@ const words = new Map([
   ["purchasesDeleted", "expired purchases deleted"],
   ["tokensDeleted", "purchase tokens deleted"],
   ["stripeEventsDeleted", "records of Stripe's events deleted"],
+  ["effectsDeleted", "workflows' changes forgotten"],
   ["sessionsDeleted", "members' sessions deleted"],
   ["webhookMessagesDeleted", "webhook messages deleted"],
 ]);

@@ -24,6 +24,9 @@ declare function clearTimeout(id: number | undefined): void;
 declare function clearInterval(id: number | undefined): void;
 declare function queueMicrotask(callback: () => unknown): void;
 
+/** The time of the slice: it stands still while the workflow computes. */
+declare var performance: { readonly timeOrigin: number; now(): number; toJSON(): { timeOrigin: number } };
+
 /** Binary text to base64. */
 declare function btoa(text: string): string;
 /** Base64 to binary text. */
@@ -125,17 +128,46 @@ interface Crypto {
 }
 declare var crypto: Crypto;
 
-declare class AbortSignal {
+interface EventInit {
+  bubbles?: boolean;
+  cancelable?: boolean;
+}
+declare class Event {
+  constructor(type: string, init?: EventInit);
+  readonly type: string;
+  readonly target: EventTarget | null;
+  readonly currentTarget: EventTarget | null;
+  readonly bubbles: boolean;
+  readonly cancelable: boolean;
+  readonly composed: boolean;
+  readonly defaultPrevented: boolean;
+  readonly eventPhase: number;
+  readonly isTrusted: boolean;
+  readonly timeStamp: number;
+  composedPath(): EventTarget[];
+  preventDefault(): void;
+  stopImmediatePropagation(): void;
+  stopPropagation(): void;
+}
+type EventListenerOrObject = ((event: Event) => unknown) | { handleEvent(event: Event): unknown };
+declare class EventTarget {
+  addEventListener(
+    type: string,
+    listener: EventListenerOrObject | null,
+    options?: boolean | { capture?: boolean; once?: boolean; signal?: AbortSignal },
+  ): void;
+  removeEventListener(type: string, listener: EventListenerOrObject | null, options?: boolean | { capture?: boolean }): void;
+  dispatchEvent(event: Event): boolean;
+}
+declare class AbortSignal extends EventTarget {
   private constructor();
   static abort(reason?: unknown): AbortSignal;
   static timeout(ms: number): AbortSignal;
-  static any(signals: readonly AbortSignal[]): AbortSignal;
+  static any(signals: Iterable<AbortSignal>): AbortSignal;
   readonly aborted: boolean;
   // biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
   readonly reason: any;
-  onabort: (() => unknown) | null;
-  addEventListener(type: "abort", listener: () => unknown): void;
-  removeEventListener(type: "abort", listener: () => unknown): void;
+  onabort: ((event: Event) => unknown) | null;
   throwIfAborted(): void;
 }
 declare class AbortController {
@@ -149,6 +181,8 @@ declare class Headers {
   append(name: string, value: string): void;
   delete(name: string): void;
   get(name: string): string | null;
+  /** One for each cookie: their values may have commas. */
+  getSetCookie(): string[];
   has(name: string): boolean;
   set(name: string, value: string): void;
   forEach(callback: (value: string, name: string, headers: Headers) => void): void;
@@ -158,11 +192,21 @@ declare class Headers {
   [Symbol.iterator](): IterableIterator<[string, string]>;
 }
 
-/** Bodies are text. */
+/** Text, bytes, or what has a text, such as URLSearchParams. There are no streams, blobs and forms. */
+type BodyInit = string | BufferSource | { toString(): string };
+interface Body {
+  readonly bodyUsed: boolean;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  text(): Promise<string>;
+  // biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
+  json(): Promise<any>;
+}
 interface RequestInit {
   method?: string;
   headers?: HeadersInit;
-  body?: string | { toString(): string } | null;
+  body?: BodyInit | null;
+  redirect?: "follow" | "error" | "manual";
   signal?: AbortSignal | null;
 }
 interface ResponseInit {
@@ -170,31 +214,30 @@ interface ResponseInit {
   statusText?: string;
   headers?: HeadersInit;
 }
+interface Request extends Body {}
 declare class Request {
   constructor(input: Request | string | { toString(): string }, init?: RequestInit);
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly signal: AbortSignal | undefined;
-  readonly bodyUsed: boolean;
+  readonly redirect: "follow" | "error" | "manual";
+  readonly signal: AbortSignal;
   clone(): Request;
-  text(): Promise<string>;
-  // biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
-  json(): Promise<any>;
 }
+interface Response extends Body {}
 declare class Response {
-  constructor(body?: string | { toString(): string } | null, init?: ResponseInit);
+  constructor(body?: BodyInit | null, init?: ResponseInit);
+  static error(): Response;
   static json(value: unknown, init?: ResponseInit): Response;
+  static redirect(url: string | { toString(): string }, status?: 301 | 302 | 303 | 307 | 308): Response;
+  readonly type: "basic" | "default" | "error";
   readonly url: string;
+  readonly redirected: boolean;
   readonly status: number;
   readonly statusText: string;
   readonly headers: Headers;
   readonly ok: boolean;
-  readonly bodyUsed: boolean;
   clone(): Response;
-  text(): Promise<string>;
-  // biome-ignore lint/suspicious/noExplicitAny: as the DOM types it
-  json(): Promise<any>;
 }
 /** Reaches the environment's outboundOrigins, and nothing else. */
 declare function fetch(input: Request | string | { toString(): string }, init?: RequestInit): Promise<Response>;

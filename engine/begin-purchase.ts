@@ -20,6 +20,7 @@ import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import type { Caller } from "./keys.ts";
 import { freePlaces } from "./places.ts";
 import { purchaseEvent } from "./purchase-event.ts";
+import { returnAddresses } from "./return-url.ts";
 import { type StripeAnswer, sendToStripe } from "./stripe.ts";
 
 /** A purchase that a page asks for. `returnUrl` has been found to be allowed. */
@@ -105,7 +106,7 @@ async function claimPlace(
   const offeringId = newEventId(engine.now());
   let placesAsked = false;
   for (let waits = 1; waits <= 30; waits++) {
-    const decision = await engine.storage.write((tx) =>
+    const decision = await engine.storage.writeOne((tx) =>
       claimRedemption(tx, {
         environmentId: environment.id,
         offeringId,
@@ -191,15 +192,15 @@ function sessionParameters(
   { publicUrl, now }: Engine,
   { identity, sold, returnKey }: { identity: Identity; sold: Sold; returnKey: string },
 ): JsonObject {
-  const back = `${publicUrl}/api/v1/purchases/return?key=${returnKey}`;
+  const { success, cancel } = returnAddresses(publicUrl, returnKey);
   const { total, perCustomer } = sold.offer.offer.limits;
   const isLimited = total !== null || perCustomer !== null;
   const email = identity.isAuthenticated && v.is(v.pipe(v.string(), v.email()), identity.identifier);
   return {
     ...checkoutInstructions(sold.values, sold.plan.plan),
     ...(email ? { customer_email: identity.identifier } : {}),
-    success_url: `${back}&session_id={CHECKOUT_SESSION_ID}`,
-    cancel_url: `${back}&cancelled=1`,
+    success_url: success,
+    cancel_url: cancel,
     // whoever asks for the last places and does not pay must not hold them for a day
     ...(isLimited ? { expires_at: Math.floor(now() / 1000) + shortestSessionSeconds } : {}),
   };

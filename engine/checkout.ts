@@ -1,4 +1,4 @@
-import { and, eq } from "drizzle-orm";
+import { and, eq, isNull, ne } from "drizzle-orm";
 import * as v from "valibot";
 import { JsonObject } from "../schemas/json.ts";
 import { purchases } from "../schemas/sales-tables.ts";
@@ -10,16 +10,19 @@ import { ScripError } from "./error.ts";
 import { fulfill } from "./fulfill.ts";
 import type { SessionState } from "./fulfilment/truth.ts";
 import { guestIn } from "./guests.ts";
-import { isStorageError } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 import type { StripeRequest } from "./stripe.ts";
 
-/** What a Checkout Session is sold for. `return` is where its buyer comes back to, where that is ours to say. */
+/** Where a buyer comes back to, where that is ours to say. */
+export type SaleReturn = { purchaseId: string; url: string; keyHash: string; guest: string | null };
+
+/** What a Checkout Session is sold for. */
 export type Sale = {
   claim: Claim;
   offerId: string;
   planId: string | null;
   offerVersion: number;
-  return?: { purchaseId: string; url: string; keyHash: string; guest: string | null };
+  return?: SaleReturn;
 };
 
 /** Whether a request creates a Checkout Session, however its path is spelt. */
@@ -91,8 +94,14 @@ export async function recordPendingPurchase(
   const session = v.parse(Session, answer);
   const { environmentId, offeringId, identityKey, attempt } = sale.claim;
   const id = sale.return?.purchaseId ?? newPurchaseId(engine);
+  const made = {
+    sessionId: session.id,
+    sessionExpiresAt: typeof session.expires_at === "number" ? session.expires_at * 1000 : null,
+    status: "pending" as const,
+    createdAt: engine.now(),
+  };
   await engine.storage.write(async (tx) => {
-    await tx
+    const recorded = await tx
       .insert(purchases)
       .values({
         id,
@@ -104,15 +113,17 @@ export async function recordPendingPurchase(
         planId: sale.planId,
         offerVersion: sale.offerVersion,
         accountId,
-        sessionId: session.id,
-        sessionExpiresAt: typeof session.expires_at === "number" ? session.expires_at * 1000 : null,
-        status: "pending",
         guest: sale.return?.guest ?? guestIn(identityKey),
         returnUrl: sale.return?.url ?? null,
         returnKeyHash: sale.return?.keyHash ?? null,
-        createdAt: engine.now(),
+        ...made,
       })
-      .onConflictDoNothing();
+      .onConflictDoNothing()
+      .returning({ id: purchases.id });
+    if (recorded.length > 0 || sale.return === undefined) return;
+    // Stripe forgets a key after a day: an attempt that is taken up so late gets another session, in place of one that is over
+    const before = and(eq(purchases.id, id), ne(purchases.sessionId, session.id), isNull(purchases.completedAt));
+    await tx.update(purchases).set(made).where(before);
   });
 }
 

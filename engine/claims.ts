@@ -1,4 +1,4 @@
-import { and, eq, gt, isNotNull, isNull, lte, ne, or, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, gt, isNotNull, isNull, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import type { JsonObject } from "../schemas/json.ts";
 import { redemptions } from "../schemas/tables.ts";
 import type { Database } from "./storage.ts";
@@ -36,11 +36,31 @@ export type ClaimDecision =
   | { kind: "limit-reached"; limit: "total" | "perCustomer" };
 
 /**
- * Decides, inside one immediate transaction, who runs the workflow of an offering for an identity. An attempt whose
- * lease lapsed was interrupted: it is taken up under its own number, so that its idempotency keys are the same. An
- * answer stands until its session is known to have expired (`recordOutcome`); `lapsed` says that its time is over.
+ * Decides who runs the workflow of an offering for an identity. One statement claims, limits counted, and so decides
+ * between all processes, inside of a transaction or alone; only who did not get it asks why, and may hear `contended`
+ * where the reason has just gone. An attempt whose lease lapsed was interrupted: it is taken up under its own number, so
+ * that its idempotency keys are the same. An answer stands until its session is known to have expired
+ * (`recordOutcome`); `lapsed` says that its time is over.
  */
 export async function claimRedemption(tx: Database, input: ClaimInput): Promise<ClaimDecision> {
+  const claimId = crypto.randomUUID();
+  const [claimed] = await tryClaim(tx, input, claimId);
+  if (claimed === undefined) {
+    const reason = await whyNot(tx, input);
+    return reason.kind === "free" ? { kind: "contended" } : reason;
+  }
+  const { environmentId, offeringId, identityKey } = input;
+  return { kind: "claimed", claim: { environmentId, offeringId, identityKey, claimId, attempt: claimed.attempt } };
+}
+
+/**
+ * Why a redemption cannot be claimed, or that it is `free`. For those who wait: it only reads, so that they take no turn
+ * from whoever they wait for.
+ */
+export async function whyNot(
+  tx: Database,
+  input: ClaimInput,
+): Promise<Exclude<ClaimDecision, { kind: "claimed" }> | { kind: "free" }> {
   const [row] = await tx.select().from(redemptions).where(byKey(input));
   if (row?.outcome === "complete") return { kind: "complete" };
   if (row?.status === "running" && row.leaseUntil > input.nowMs) return { kind: "running", leaseUntil: row.leaseUntil };
@@ -50,14 +70,7 @@ export async function claimRedemption(tx: Database, input: ClaimInput): Promise<
     const lapsed = row.expiresAt !== null && row.expiresAt <= input.nowMs;
     return { kind: "answered", answer, attempt: row.attempt, lapsed };
   }
-  const refusal = await withoutPlace(tx, input);
-  if (refusal !== null) return refusal;
-  const interrupted = row?.status === "running";
-  const attempt = row === undefined ? 1 : row.attempt + (interrupted ? 0 : 1);
-  const claimId = crypto.randomUUID();
-  await writeClaim(tx, input, claimId, attempt);
-  const { environmentId, offeringId, identityKey } = input;
-  return { kind: "claimed", claim: { environmentId, offeringId, identityKey, claimId, attempt } };
+  return (await withoutPlace(tx, input)) ?? { kind: "free" };
 }
 
 /**
@@ -142,26 +155,33 @@ export function lapsedHolders(db: Database, environmentId: string, offerId: stri
 type WithoutPlace = Extract<ClaimDecision, { kind: "contended" | "limit-reached" }>;
 
 async function withoutPlace(tx: Database, input: ClaimInput): Promise<WithoutPlace | null> {
+  const count = async (which: SQL | undefined) => {
+    const [held] = await tx.select({ places: sql<number>`count(*)` }).from(redemptions).where(which);
+    return held?.places ?? 0;
+  };
+  for (const { limit, most, held } of limitsOf(input)) {
+    if ((await count(held)) < most) continue;
+    const sold = await count(and(held, eq(redemptions.status, "succeeded")));
+    return sold < most ? { kind: "contended" } : { kind: "limit-reached", limit };
+  }
+  return null;
+}
+
+/** The limits that there are, and who holds a place under each beside this redemption itself. */
+function limitsOf(input: ClaimInput) {
   const { total, perCustomer } = input.limits;
-  if (total === null && perCustomer === null) return null;
-  const holding = and(
+  const held = and(
     eq(redemptions.environmentId, input.environmentId),
     eq(redemptions.offerId, input.offerId),
     or(ne(redemptions.offeringId, input.offeringId), ne(redemptions.identityKey, input.identityKey)),
     holdsPlace(input.nowMs),
   );
-  const count = async (which: typeof holding) => {
-    const [held] = await tx.select({ places: sql<number>`count(*)` }).from(redemptions).where(which);
-    return held?.places ?? 0;
-  };
-  const reached = async (limit: "total" | "perCustomer", most: number | null, which: typeof holding) => {
-    if (most === null || (await count(which)) < most) return null;
-    const sold = await count(and(which, eq(redemptions.status, "succeeded")));
-    return sold < most ? { kind: "contended" as const } : { kind: "limit-reached" as const, limit };
-  };
   // a customer's own are found by the index, however many others there are
-  const own = and(holding, eq(redemptions.identityKey, input.identityKey));
-  return (await reached("total", total, holding)) ?? (await reached("perCustomer", perCustomer, own));
+  const own = and(held, eq(redemptions.identityKey, input.identityKey));
+  return [
+    ...(total === null ? [] : [{ limit: "total" as const, most: total, held }]),
+    ...(perCustomer === null ? [] : [{ limit: "perCustomer" as const, most: perCustomer, held: own }]),
+  ];
 }
 
 /**
@@ -175,26 +195,53 @@ function holdsPlace(nowMs: number) {
   );
 }
 
-async function writeClaim(tx: Database, input: ClaimInput, claimId: string, attempt: number): Promise<void> {
+/** The statement that decides: it writes where there is a place, and the row is not there or free. */
+function tryClaim(tx: Database, input: ClaimInput, claimId: string) {
   const { environmentId, offeringId, identityKey, offerId, planId, offerVersion, nowMs } = input;
-  const fields = {
-    status: "running" as const,
-    attempt,
-    claimId,
-    leaseUntil: nowMs + input.leaseMs,
-    answerStatus: null,
-    answer: null,
-    expiresAt: null,
-    outcome: null,
-    updatedAt: nowMs,
+  const fresh = {
+    ...{ environmentId, offeringId, identityKey, offerId, planId, offerVersion, createdAt: nowMs },
+    ...{ status: "running" as const, attempt: 1, claimId, leaseUntil: nowMs + input.leaseMs },
+    ...{ answerStatus: null, answer: null, expiresAt: null, outcome: null, updatedAt: nowMs },
   };
-  await tx
+  const isInterrupted = eq(redemptions.status, "running");
+  const hasPlace = limitsOf(input).map(
+    ({ most, held }) => sql`(select count(*) from ${redemptions} where ${held}) < ${most}`,
+  );
+  const again = {
+    ...{ status: fresh.status, claimId, leaseUntil: fresh.leaseUntil, updatedAt: nowMs },
+    ...{ answerStatus: null, answer: null, expiresAt: null, outcome: null },
+    attempt: sql`${redemptions.attempt} + not (${isInterrupted})`,
+  };
+  // in the order of the columns, as an insert from a select has them
+  const columns = Object.keys(getTableColumns(redemptions));
+  const values = Object.entries(fresh).toSorted(([a], [b]) => columns.indexOf(a) - columns.indexOf(b));
+  const row = sql.join(
+    values.map(([, value]) => sql`${value}`),
+    sql`, `,
+  );
+  return tx
     .insert(redemptions)
-    .values({ environmentId, offeringId, identityKey, offerId, planId, offerVersion, createdAt: nowMs, ...fields })
+    .select(sql`select ${row} where ${and(sql`true`, ...hasPlace)}`)
     .onConflictDoUpdate({
       target: [redemptions.environmentId, redemptions.offeringId, redemptions.identityKey],
-      set: fields,
-    });
+      set: again,
+      setWhere: isFree(nowMs),
+    })
+    .returning({ attempt: redemptions.attempt });
+}
+
+/** Interrupted, failed, or succeeded with a session that is known to have expired. */
+function isFree(nowMs: number) {
+  const { status, leaseUntil, outcome, answer, answerStatus } = redemptions;
+  const withoutAnswer = or(eq(outcome, "expired"), isNull(answer), isNull(answerStatus));
+  return and(
+    or(isNull(outcome), ne(outcome, "complete")),
+    or(
+      and(eq(status, "running"), lte(leaseUntil, nowMs)),
+      eq(status, "failed"),
+      and(eq(status, "succeeded"), withoutAnswer),
+    ),
+  );
 }
 
 function byAttempt(key: AttemptKey) {

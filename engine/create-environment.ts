@@ -4,7 +4,7 @@ import { environments, environmentVersions, signingKeys } from "../schemas/table
 import type { Engine } from "./engine.ts";
 import { ScripError } from "./error.ts";
 import { newSigningKey } from "./signing-keys.ts";
-import { isUniqueViolation } from "./storage.ts";
+import { isUniqueViolation } from "./storage-fault.ts";
 
 /**
  * Makes an environment with an empty configuration (version 1) and a signing key. Its id has one underscore, because a

@@ -1,5 +1,8 @@
+import { largestBudgets } from "../schemas/workflow.ts";
+import type { BudgetMaxima } from "./budgets.ts";
 import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
+import { type Counts, createCounts } from "./counts.ts";
 import {
   createEnvironmentMemory,
   createEnvironments,
@@ -13,8 +16,16 @@ import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
 import { createSettler, type Settler } from "./fulfilment/settler.ts";
 import { createHolders, type Holders } from "./holders.ts";
 import { createMemberKeyMemory, createMemberKeys, type MemberKeyMemory, type MemberKeys } from "./member-keys.ts";
+import {
+  createRateLimitMemory,
+  createRateLimits,
+  type RateLimitMemory,
+  type RateLimitSettings,
+  type RateLimits,
+} from "./rate-limits.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Storage } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 import { createStripeClients, type StripeClients, type StripeEndpoint, type StripeHttpClient } from "./stripe.ts";
 import type { Vault } from "./vault.ts";
 import { createWebhookBell, type WebhookBell } from "./webhooks/bell.ts";
@@ -38,8 +49,14 @@ export type EngineParts = {
   stripeEndpoint?: StripeEndpoint;
   /** How Stripe is spoken to, where the runtime has a faster way than `fetch`. */
   stripeHttpClient?: StripeHttpClient;
+  /** The most that a run may use, whatever an environment says; that of the schema when left out. */
+  budgetMaxima?: BudgetMaxima;
+  /** How much is allowed of what is limited; the defaults for what is left out. */
+  rateLimits?: Partial<RateLimitSettings>;
   /** Told of failures that no caller is waiting for. */
   onFault: (fault: unknown, what: string) => void;
+  /** Told of what is no failure, and an operator may want to know. */
+  onNotice?: (notice: string) => void;
   /** What an earlier engine learned, where each request has an engine of its own. */
   memory?: EngineMemory;
   /** Where the events of decisions go, if not into this engine's own batches. */
@@ -47,17 +64,33 @@ export type EngineParts = {
 };
 
 /** What an engine learns of its database and may leave to the next: values alone, nothing that is under way. */
-export type EngineMemory = { environments: EnvironmentMemory; memberKeys: MemberKeyMemory };
+export type EngineMemory = {
+  environments: EnvironmentMemory;
+  memberKeys: MemberKeyMemory;
+  rateLimits: RateLimitMemory;
+};
 
 /** A memory in which nothing is yet. */
 export function createEngineMemory(): EngineMemory {
-  return { environments: createEnvironmentMemory(), memberKeys: createMemberKeyMemory() };
+  return {
+    environments: createEnvironmentMemory(),
+    memberKeys: createMemberKeyMemory(),
+    rateLimits: createRateLimitMemory(),
+  };
 }
 
 /** The engine: its parts, and what it keeps in memory. */
-export type Engine = EngineParts & {
+export type Engine = Omit<EngineParts, "rateLimits"> & {
+  budgetMaxima: BudgetMaxima;
+  rateLimits: RateLimits;
   environments: Environments;
   events: EventLog;
+  /** Redemptions that were answered, by environment and `success` or error code. */
+  redemptionCounts: Counts;
+  /** Runs of redemptions' workflows, by environment, slug of the method, and outcome. */
+  runCounts: Counts;
+  /** What was told to `onFault`: `database` or `other`. */
+  faultCounts: Counts;
   holders: Holders;
   memberKeys: MemberKeys;
   stripe: StripeClients;
@@ -75,11 +108,21 @@ export type Engine = EngineParts & {
 };
 
 /** Puts an engine together. The storage must be migrated. */
-export function createEngine(parts: EngineParts): Engine {
+export function createEngine(given: EngineParts): Engine {
+  const faultCounts = createCounts();
+  const onFault: EngineParts["onFault"] = (fault, what) => {
+    faultCounts.add(isStorageError(fault) ? "database" : "other");
+    given.onFault(fault, what);
+  };
+  const parts = { ...given, onFault, budgetMaxima: given.budgetMaxima ?? largestBudgets };
   return {
     ...parts,
+    faultCounts,
+    rateLimits: createRateLimits(parts, parts.memory?.rateLimits),
     environments: createEnvironments(parts, parts.memory?.environments),
     events: parts.eventLog ?? createEventLog(parts),
+    redemptionCounts: createCounts(),
+    runCounts: createCounts(),
     holders: createHolders(parts),
     memberKeys: createMemberKeys(parts, parts.memory?.memberKeys),
     stripe: createStripeClients(parts),

@@ -14,8 +14,10 @@ import {
   stripeWebhookSecrets,
 } from "../schemas/tables.ts";
 import { webhookEndpoints } from "../schemas/webhook-tables.ts";
+import { type BudgetMaxima, withinMaxima } from "./budgets.ts";
 import { type CompiledConfig, compileConfig } from "./config/compiled.ts";
 import { ScripError } from "./error.ts";
+import { mask } from "./masking.ts";
 import { openSealedRows } from "./sealed-rows.ts";
 import type { Storage } from "./storage.ts";
 import { throttledLook } from "./throttled-look.ts";
@@ -43,6 +45,11 @@ export type Environment = {
   webhookEndpoints: readonly { id: string; types: readonly string[] }[];
 };
 
+/** What workflows see in `env`, with a mask in the place of each secret. */
+export function maskedEnv({ env, secrets }: Environment): Record<string, string> {
+  return { ...env, ...Object.fromEntries([...secrets.keys()].map((name) => [name, mask])) };
+}
+
 /** The environments of this process. */
 export type Environments = {
   /** From memory, or loaded once. `undefined` when there is none of this id. */
@@ -68,7 +75,13 @@ export async function existingEnvironment(environments: Environments, id: string
 }
 
 /** What `createEnvironments` needs of the engine. */
-export type EnvironmentParts = { storage: Storage; vault: Vault; fetch: typeof fetch; now: () => number };
+export type EnvironmentParts = {
+  storage: Storage;
+  vault: Vault;
+  fetch: typeof fetch;
+  now: () => number;
+  budgetMaxima: BudgetMaxima;
+};
 
 const StoredWorkflow = v.object({ codeHash: v.string(), script: v.string(), sourceMap: v.string() });
 
@@ -128,7 +141,7 @@ export function createEnvironments(
       const current = await get(id);
       if (current?.compiled.version === version) return current.compiled;
       const key = `${id}:${version}`;
-      const compiled = versions.get(key) ?? (await loadVersion(parts.storage, id, version));
+      const compiled = versions.get(key) ?? (await loadVersion(parts, id, version));
       if (compiled !== undefined) versions.set(key, compiled);
       return compiled;
     },
@@ -157,7 +170,7 @@ async function loadEnvironment(parts: EnvironmentParts, id: string): Promise<Env
     db.select().from(stripeWebhookSecrets).where(eq(stripeWebhookSecrets.environmentId, id)),
   ]);
   if (row === undefined) return undefined;
-  const compiled = await loadVersion(storage, id, row.configVersion);
+  const compiled = await loadVersion(parts, id, row.configVersion);
   if (compiled === undefined) throw new Error(`environment ${id} lacks version ${row.configVersion}`);
   const opened = await openSealedRows(vault, { environmentId: id, signing, accounts, webhookSecrets, secrets });
   const { userJwt, variables } = compiled.config;
@@ -180,8 +193,11 @@ function enabledWebhookEndpoints({ db }: Storage, environmentId: string) {
   return db.select({ id, types }).from(webhookEndpoints).where(own);
 }
 
-async function loadVersion(storage: Storage, id: string, version: number): Promise<CompiledConfig | undefined> {
-  const { db } = storage;
+async function loadVersion(
+  { storage: { db }, budgetMaxima }: EnvironmentParts,
+  id: string,
+  version: number,
+): Promise<CompiledConfig | undefined> {
   const [[row], ids] = await db.batch([
     db
       .select()
@@ -196,5 +212,7 @@ async function loadVersion(storage: Storage, id: string, version: number): Promi
     if (found === undefined) throw new Error(`${kind} ${slug} has no id`);
     return found;
   };
-  return compileConfig(version, v.parse(Config, row.document), idOf, v.parse(StoredWorkflows, row.workflows));
+  const stored = v.parse(Config, row.document);
+  const config = { ...stored, budgets: withinMaxima(stored.budgets, budgetMaxima) };
+  return compileConfig(version, config, idOf, v.parse(StoredWorkflows, row.workflows));
 }

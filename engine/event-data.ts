@@ -4,7 +4,7 @@ import type { OfferRedemptionRequest, SurfaceDecisionRequest } from "../schemas/
 import type { AdmittedRedemption } from "./admission.ts";
 import type { Claim, RecordedAnswer } from "./claims.ts";
 import type { CompiledMethod, CompiledOffer } from "./config/compiled.ts";
-import type { Environment } from "./environments.ts";
+import { type Environment, maskedEnv } from "./environments.ts";
 import type { ScripError } from "./error.ts";
 import type { EventRecord, PendingEvent } from "./events.ts";
 import type { Caller } from "./keys.ts";
@@ -154,13 +154,14 @@ export type TryEventInput = {
   offer: CompiledOffer;
   run: WorkflowRun;
   eventId: string;
+  secretsMasked: boolean;
   author: string;
   nowMs: number;
 };
 
 /** The event of a workflow that an operator tried. */
 export function tryEvent(input: TryEventInput): PendingEvent {
-  const { environment, methodSlug, identity, offer, run, eventId, author, nowMs } = input;
+  const { environment, methodSlug, identity, offer, run, eventId, secretsMasked, author, nowMs } = input;
   return {
     id: eventId,
     environmentId: environment.id,
@@ -173,6 +174,7 @@ export function tryEvent(input: TryEventInput): PendingEvent {
       maskedText(
         {
           author,
+          secretsMasked,
           method: methodSlug,
           offer: { id: offer.id, slug: offer.offer.slug },
           run: shownRun(run, environment),
@@ -189,6 +191,5 @@ export function secretsOf({ secrets, stripeAccounts, stripeWebhookSecrets }: Env
 
 /** A run as it may be shown and kept: the secrets in its `env` are masked by name, because one may be too short to find. */
 export function shownRun(run: WorkflowRun, environment: Environment): WorkflowRun {
-  const masked = [...environment.secrets.keys()].map((name) => [name, mask]);
-  return { ...run, input: { ...run.input, env: { ...environment.env, ...Object.fromEntries(masked) } } };
+  return { ...run, input: { ...run.input, env: maskedEnv(environment) } };
 }

@@ -4,6 +4,7 @@ import { and, eq, sql } from "drizzle-orm";
 import * as v from "valibot";
 import { Json } from "../schemas/json.ts";
 import { eventBatches, events } from "../schemas/tables.ts";
+import { nextTurn } from "./next-turn.ts";
 import type { Storage } from "./storage.ts";
 
 /** One event, as it is stored. `data` is JSON text with its secrets masked. */
@@ -26,84 +27,127 @@ const zstdDecompress = promisify(zlib.zstdDecompress);
 
 /** Events written in batches: at most 100 ms late, many together. `flush` writes what was recorded before it, no more. */
 export type EventLog = {
+  /** While nothing can be written, and as many wait as may, the event is lost: `onFault` is told how many were. */
   record(event: PendingEvent): void;
-  /** Resolves at once while the writer keeps up; else when it has caught up, so that memory stays bounded. */
+  /**
+   * Resolves at once while the writer keeps up; else when it has caught up, so that memory stays bounded. Nobody waits for
+   * a database that does not take anything.
+   */
   pressure(): Promise<void>;
   flush(): Promise<void>;
+  /** How many are not written yet. */
+  waiting(): number;
 };
 
 const batchAfterMs = 100;
+/** After a failure: a database that is away need not be asked, nor the log told, ten times a second. */
+const retryAfterMs = 1000;
 const batchSize = 500;
 /** A batch is one JSON text: V8 has none longer than 512 Mi characters. */
 const batchChars = 8 << 20;
-const mostPending = 5000;
+const mostPending = 20_000;
 const mostPendingChars = 64 << 20;
 
 /** What the log needs of the engine. */
 export type EventLogParts = { storage: Storage; onFault: (fault: unknown, what: string) => void };
 
+/** What waits to be written, and whether the database takes anything at all. */
+type Backlog = { events: Waiting[]; chars: number; failing: boolean; lost: number };
+
+function isFull({ events, chars }: Backlog): boolean {
+  return events.length >= mostPending || chars >= mostPendingChars;
+}
+
 /** Makes the log of one process. A batch that cannot be written is kept and tried again with the next. */
 export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
-  let pending: Waiting[] = [];
-  let pendingChars = 0;
+  const backlog: Backlog = { events: [], chars: 0, failing: false, lost: 0 };
   let recorded = 0;
   let written = 0;
   let scheduled = false;
-  let writing: Promise<void> | undefined;
-
-  const writeBatch = async () => {
-    const batch = await writeFirst(storage, pending, onFault);
-    pending = pending.slice(batch.length);
-    written += batch.length;
-    for (const { text } of batch) pendingChars -= text?.length ?? 0;
-    // bulk work yields to a macrotask: loops that never do grow the client's memory
-    await new Promise((resolve) => setImmediate(resolve));
-  };
-  /** One batch at a time; a second caller gets the one under way. */
-  const write = () => {
-    writing ??= writeBatch().finally(() => {
-      writing = undefined;
-    });
-    return writing;
-  };
+  const write = createWriter({ storage, onFault }, backlog, (count) => {
+    written += count;
+  });
   const tick = async () => {
     // what is left is less than a batch and waits for more: many small transactions would cost more than the events
     do await write();
-    while (pending.length >= batchSize || pendingChars >= batchChars);
+    while (backlog.events.length >= batchSize || backlog.chars >= batchChars);
+  };
+  const run = () => {
+    tick()
+      .catch((fault: unknown) => onFault(fault, "events could not be written; they are kept and tried again"))
+      .finally(() => {
+        scheduled = false;
+        if (backlog.events.length > 0) schedule();
+      });
   };
   const schedule = () => {
     if (scheduled) return;
     scheduled = true;
-    setTimeout(() => {
-      tick()
-        .catch((fault: unknown) => onFault(fault, "events could not be written; they are kept and tried again"))
-        .finally(() => {
-          scheduled = false;
-          if (pending.length > 0) schedule();
-        });
-    }, batchAfterMs);
+    setTimeout(run, backlog.failing ? retryAfterMs : batchAfterMs);
   };
   return {
     record(event) {
+      if (backlog.failing && isFull(backlog)) {
+        backlog.lost += 1;
+        return;
+      }
       // while the writer is behind, what waits is kept as text, whose size is known
-      const text = event.bulky || pending.length >= batchSize ? detailsOf(event, onFault) : undefined;
-      pendingChars += text?.length ?? 0;
-      pending.push(text === undefined ? event : { ...event, text, data: () => text });
+      const text = event.bulky || backlog.events.length >= batchSize ? detailsOf(event, onFault) : undefined;
+      backlog.chars += text?.length ?? 0;
+      backlog.events.push(text === undefined ? event : { ...event, text, data: () => text });
       recorded += 1;
       schedule();
     },
     async pressure() {
-      while (pending.length >= mostPending || pendingChars >= mostPendingChars) await write();
+      while (isFull(backlog) && !backlog.failing) await write().catch(() => undefined);
     },
     async flush() {
       const until = recorded;
       while (written < until) await write();
     },
+    waiting: () => recorded - written,
   };
 }
 
+/** Writes the first batch of what waits: one at a time; a second caller gets the one under way. */
+function createWriter({ storage, onFault }: EventLogParts, backlog: Backlog, done: (count: number) => void) {
+  let writing: Promise<void> | undefined;
+  const writeBatch = async () => {
+    const batch = await writeFirst(storage, backlog.events, onFault);
+    if (batch.length === 0) return;
+    backlog.events = backlog.events.slice(batch.length);
+    for (const { text } of batch) backlog.chars -= text?.length ?? 0;
+    done(batch.length);
+    noteWritten(backlog, onFault);
+    // bulk work yields to a macrotask: loops that never do grow the client's memory
+    await nextTurn();
+  };
+  return () => {
+    writing ??= writeBatch()
+      .catch((fault: unknown) => {
+        backlog.failing = true;
+        throw fault;
+      })
+      .finally(() => {
+        writing = undefined;
+      });
+    return writing;
+  };
+}
+
+/** The database takes events again. */
+function noteWritten(backlog: Pick<Backlog, "failing" | "lost">, onFault: EventLogParts["onFault"]): void {
+  if (backlog.lost > 0) onFault(new Error(`${backlog.lost} events`), "events were lost while none could be written");
+  Object.assign(backlog, { failing: false, lost: 0 });
+}
+
 /** Events of several logs that wait to be written, by whichever of them comes first. Their details are made: `chars` of them. */
-export type EventPool = { waiting: Waiting[]; chars: number };
+export type EventPool = Backlog;
+
+/** A pool in which nothing waits. */
+export function createEventPool(): EventPool {
+  return { events: [], chars: 0, failing: false, lost: 0 };
+}
 
 /** Where all logs share one isolate's memory. */
 const mostPooled = 1000;
@@ -115,30 +159,40 @@ const mostPooledChars = 8 << 20;
  * not waited for.
  */
 export function createPooledEventLog(pool: EventPool, { storage, onFault }: EventLogParts): EventLog {
+  const isPoolFull = () => pool.events.length >= mostPooled || pool.chars >= mostPooledChars;
   const flush = async () => {
-    while (pool.waiting.length > 0) {
-      const taken = pool.waiting.splice(0, batchSize);
+    while (pool.events.length > 0) {
+      const taken = pool.events.splice(0, batchSize);
       pool.chars -= charsOf(taken);
       let written = 0;
       try {
         written = (await writeFirst(storage, taken, onFault)).length;
+        noteWritten(pool, onFault);
+      } catch (fault) {
+        pool.failing = true;
+        throw fault;
       } finally {
         const left = taken.slice(written);
-        pool.waiting.unshift(...left);
+        pool.events.unshift(...left);
         pool.chars += charsOf(left);
       }
     }
   };
   return {
     record(event) {
+      if (pool.failing && isPoolFull()) {
+        pool.lost += 1;
+        return;
+      }
       const text = detailsOf(event, onFault);
-      pool.waiting.push({ ...event, text, data: () => text });
+      pool.events.push({ ...event, text, data: () => text });
       pool.chars += text.length;
     },
     async pressure() {
-      if (pool.waiting.length >= mostPooled || pool.chars >= mostPooledChars) await flush();
+      if (isPoolFull() && !pool.failing) await flush().catch(() => undefined);
     },
     flush,
+    waiting: () => pool.events.length,
   };
 }
 

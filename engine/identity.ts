@@ -4,7 +4,7 @@ import { ScripError } from "./error.ts";
 import type { Caller } from "./keys.ts";
 import { labelOf, verifyMemberJwt } from "./member-jwt.ts";
 import { isSessionOpen } from "./member-sessions.ts";
-import { isStorageError } from "./storage.ts";
+import { isStorageError } from "./storage-fault.ts";
 import type { UserJwtVerifier } from "./user-jwt.ts";
 
 /**
@@ -42,7 +42,7 @@ export async function identifyMember(engine: Engine, environmentId: string, jwt:
 }
 
 /** A key that names an identity in storage; an anonymous `x` is never an authenticated `x`. */
-export function identityKey(identity: Identity): string {
+export function identityKey(identity: Pick<Identity, "identifier" | "isAuthenticated">): string {
   return `${identity.isAuthenticated ? "user" : "anonymous"}:${identity.identifier}`;
 }
 

@@ -1,4 +1,4 @@
-import { and, eq, gt, inArray, isNull, lte } from "drizzle-orm";
+import { and, eq, gt, inArray, isNull, lte, sql } from "drizzle-orm";
 import type { MemberJwtClaims } from "../schemas/member-jwt.ts";
 import { memberSessions } from "../schemas/sales-tables.ts";
 import { readCatalogue } from "./catalogue.ts";
@@ -37,7 +37,7 @@ export async function openSession(
     expiresAt: createdAt + sessionIdleMs,
   };
   const refreshHash = await sha256Hex(refreshToken);
-  await engine.storage.write((tx) => tx.insert(memberSessions).values({ ...session, refreshHash }));
+  await engine.storage.writeOne((tx) => tx.insert(memberSessions).values({ ...session, refreshHash }));
   return { ...(await jwtFor(engine, environment, session)), refreshToken };
 }
 
@@ -52,14 +52,12 @@ export async function refreshSession(
   refreshToken: string,
 ): Promise<MemberSession> {
   const refreshHash = await sha256Hex(refreshToken);
-  const session = await engine.storage.write(async (tx) => {
-    const open = and(ofToken(environment, refreshHash), isOpen(engine.now()));
-    const [found] = await tx.select().from(memberSessions).where(open);
-    if (found === undefined) return undefined;
-    const expiresAt = Math.min(engine.now() + sessionIdleMs, found.createdAt + sessionLifeMs);
-    await tx.update(memberSessions).set({ expiresAt }).where(eq(memberSessions.id, found.id));
-    return { ...found, expiresAt };
-  });
+  const nowMs = engine.now();
+  const expiresAt = sql`min(${nowMs + sessionIdleMs}, ${memberSessions.createdAt} + ${sessionLifeMs})`;
+  const open = and(ofToken(environment, refreshHash), isOpen(nowMs));
+  const [session] = await engine.storage.writeOne((tx) =>
+    tx.update(memberSessions).set({ expiresAt }).where(open).returning(),
+  );
   if (session === undefined) throw new ScripError("member_session_ended", "The session has ended: sign in again");
   return { ...(await jwtFor(engine, environment, session)), refreshToken };
 }
@@ -68,7 +66,7 @@ export async function refreshSession(
 export async function endSession(engine: Engine, environment: Environment, refreshToken: string): Promise<void> {
   const refreshHash = await sha256Hex(refreshToken);
   const revokedAt = engine.now();
-  await engine.storage.write(async (tx) => {
+  await engine.storage.writeOne(async (tx) => {
     const own = and(ofToken(environment, refreshHash), isNull(memberSessions.revokedAt));
     await tx.update(memberSessions).set({ revokedAt }).where(own);
   });
@@ -89,7 +87,7 @@ export async function pruneSessions(engine: Engine): Promise<number> {
   const { id, expiresAt } = memberSessions;
   const nowMs = engine.now();
   for (let pruned = 0; ; ) {
-    const gone = await engine.storage.write(async (tx) => {
+    const gone = await engine.storage.writeOne(async (tx) => {
       const over = tx.select({ id }).from(memberSessions).where(lte(expiresAt, nowMs)).limit(pruneSize);
       return tx.delete(memberSessions).where(inArray(id, over)).returning({ id });
     });

@@ -1,17 +1,23 @@
 import ipaddr from "ipaddr.js";
+import { OutboundError } from "./outbound.ts";
+
+/** Of IPv6 only this is given out to the public internet (RFC 4291 §2.4, IANA's registry of global unicast). */
+const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
 
 /**
  * Whether an address belongs to the public internet: not private, loopback, link-local (where clouds keep their
- * metadata), multicast, reserved, or one of these wrapped into IPv6.
+ * metadata), shared, multicast, reserved, of one network card, or one of these wrapped into IPv6.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
-  return ipaddr.process(address).range() === "unicast";
+  const parsed = ipaddr.process(address);
+  if (parsed.range() !== "unicast") return false;
+  return parsed.kind() === "ipv4" || (!address.includes("%") && parsed.match(globalUnicast));
 }
 
 /** The error of a host that is not to be reached. */
-export function notPublic(host: string): Error {
-  return new Error(`${host} is not a public address`);
+export function notPublic(host: string): OutboundError {
+  return new OutboundError(`${host} is not a public address`);
 }
 
 /**

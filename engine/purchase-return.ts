@@ -16,11 +16,11 @@ import { allowedReturnUrl, withOutcome } from "./return-url.ts";
 
 /**
  * A buyer's browser that comes back: the key of our own return address, or a session that a workflow made. `cancelled` says
- * that it comes by the way out of the checkout.
+ * that it comes by the way out of the checkout, and `to` where that leads if it leads elsewhere.
  */
 export type PurchaseReturn =
-  | { key: string; sessionId: string | null; cancelled: boolean }
-  | { sessionId: string; to: string };
+  | { key: string; sessionId: string | null; cancelled: boolean; to: string | null }
+  | { key: null; sessionId: string; to: string };
 
 /**
  * Where a buyer's browser goes on after the checkout. Asks Stripe what became of the session and fulfils it; whatever the
@@ -37,12 +37,11 @@ export async function returnFromCheckout(
   const purchase = await findReturned(engine, returned);
   const environment = purchase === undefined ? undefined : await engine.environments.get(purchase.environmentId);
   if (purchase === undefined || environment === undefined) throw notFound();
-  const url =
-    "to" in returned
-      ? allowedReturnUrl(returned.to, [...environment.compiled.config.allowedOrigins, ...ownOrigins])
-      : (purchase.returnUrl ?? "");
+  const origins = [...environment.compiled.config.allowedOrigins, ...ownOrigins];
+  const elsewhere = returned.key === null || returned.cancelled ? returned.to : null;
+  const url = elsewhere === null ? (purchase.returnUrl ?? "") : allowedReturnUrl(elsewhere, origins);
   const { accountId, sessionId } = purchase;
-  const leaves = !("to" in returned) && returned.cancelled && isLimited(environment, purchase);
+  const leaves = returned.key !== null && returned.cancelled && isLimited(environment, purchase);
   const left = leaves ? closeCheckout(engine, environment, purchase) : Promise.resolve();
   const asked = left.then(() => fulfill(engine, environment, { accountId, sessionId }));
   const fulfilled = await asked.catch((fault: unknown) => {
@@ -52,8 +51,8 @@ export async function returnFromCheckout(
   const state = stateOf(fulfilled?.purchase ?? purchase, fulfilled?.state ?? null);
   if (state === "failed") return withOutcome(url, "allegro_purchase_error", "payment_failed");
   if (state === "pending") return withOutcome(url, "allegro_purchase_pending", "1");
-  // a workflow's own session says nothing about who sits at the browser: the site knows that
-  if ("to" in returned || returned.sessionId !== sessionId) return url;
+  // a session without its key says nothing about who sits at the browser: the site knows that
+  if (returned.key === null || returned.sessionId !== sessionId) return url;
   const { completedAt } = fulfilled?.purchase ?? purchase;
   if (completedAt === null || engine.now() - completedAt > returnLifeMs) return url;
   return withOutcome(url, "allegro_purchase_token", await mintToken(engine, purchase));
@@ -83,7 +82,7 @@ function stateOf({ status, completedAt }: Purchase, state: SessionState | null):
 }
 
 async function findReturned({ storage }: Engine, returned: PurchaseReturn): Promise<Purchase | undefined> {
-  if ("to" in returned) {
+  if (returned.key === null) {
     const [row] = await storage.db.select().from(purchases).where(eq(purchases.sessionId, returned.sessionId));
     return row;
   }
@@ -105,7 +104,7 @@ async function mintToken(engine: Engine, { id, environmentId }: Purchase): Promi
   const token = `ptk_${randomText(40)}`;
   const hash = await sha256Hex(token);
   const expiresAt = engine.now() + tokenLifeMs;
-  await engine.storage.write(async (tx) => {
+  await engine.storage.writeOne(async (tx) => {
     await tx.insert(purchaseTokens).values({ hash, environmentId, purchaseId: id, expiresAt });
   });
   return token;
@@ -127,7 +126,7 @@ export async function exchangeToken(
   const hash = await sha256Hex(token);
   const usedBy = nonce === undefined ? null : await sha256Hex(nonce);
   const nowMs = engine.now();
-  const used = await engine.storage.write(async (tx) => {
+  const used = await engine.storage.writeOne(async (tx) => {
     const valid = and(
       eq(purchaseTokens.hash, hash),
       eq(purchaseTokens.environmentId, environment.id),

@@ -4,11 +4,13 @@ import { sessionStatus, sessionsOf } from "./checkout.ts";
 import {
   type Claim,
   type ClaimDecision,
+  type ClaimInput,
   claimRedemption,
   type RecordedAnswer,
   type RedemptionKey,
   recordOutcome,
   settleClaim,
+  whyNot,
 } from "./claims.ts";
 import type { CompiledMethod } from "./config/compiled.ts";
 import { visitorContext } from "./context.ts";
@@ -21,8 +23,9 @@ import { grantRedemption, isCompletedByRedemption } from "./fulfilment/grant-red
 import { noteGrants } from "./fulfilment/grants.ts";
 import { identityKey } from "./identity.ts";
 import { freePlaces } from "./places.ts";
-import { answerOf } from "./redemption-answer.ts";
+import { answerOf, unavailableMessage } from "./redemption-answer.ts";
 import { runWorkflow, type WorkflowRun } from "./run-workflow.ts";
+import { sandboxBusy } from "./unavailable.ts";
 import { tell, type WebhookMessage } from "./webhooks/outbox.ts";
 
 /** How much longer than the workflow's wall time a claim is held: for queueing and for writing the answer. */
@@ -42,8 +45,10 @@ export async function redeemOffering(engine: Engine, admitted: AdmittedRedemptio
   const deadlineMs = engine.now() + 2 * leaseMs;
   let placesAsked = false;
   let waits = 0;
+  let hasWaited = false;
   while (engine.now() < deadlineMs) {
-    const decision = await claim(engine, admitted, key, leaseMs);
+    const decision = await claim(engine, admitted, { key, leaseMs, hasWaited });
+    hasWaited = decision.kind === "running" || decision.kind === "contended";
     switch (decision.kind) {
       case "claimed": {
         const answer = await attempt(engine, admitted, decision.claim, leaseMs);
@@ -74,24 +79,24 @@ export async function redeemOffering(engine: Engine, admitted: AdmittedRedemptio
   throw new ScripError("redemption_in_progress", "This offer is being redeemed: try again", { retryAfterSeconds: 5 });
 }
 
-function claim(
+/** Who has waited looks first, and takes no turn from whoever it waits for. */
+async function claim(
   engine: Engine,
   admitted: AdmittedRedemption,
-  key: RedemptionKey,
-  leaseMs: number,
+  { key, leaseMs, hasWaited }: { key: RedemptionKey; leaseMs: number; hasWaited: boolean },
 ): Promise<ClaimDecision> {
   const { offer, plan, claims, currentOffer } = admitted;
-  return engine.storage.write((tx) =>
-    claimRedemption(tx, {
-      ...key,
-      offerId: offer.id,
-      planId: plan?.id ?? null,
-      offerVersion: claims.version,
-      limits: currentOffer.offer.limits,
-      leaseMs,
-      nowMs: engine.now(),
-    }),
-  );
+  const input: ClaimInput = {
+    ...key,
+    offerId: offer.id,
+    planId: plan?.id ?? null,
+    offerVersion: claims.version,
+    limits: currentOffer.offer.limits,
+    leaseMs,
+    nowMs: engine.now(),
+  };
+  const found = hasWaited ? await whyNot(engine.storage.db, input) : { kind: "free" as const };
+  return found.kind === "free" ? engine.storage.writeOne((tx) => claimRedemption(tx, input)) : found;
 }
 
 /** Runs the workflow once under a claim and settles it. Null when the claim was lost meanwhile. */
@@ -107,8 +112,11 @@ async function attempt(
       engine,
       environment: caller.environment,
       budgets: caller.environment.compiled.config.budgets,
+      identity: admitted.identity,
+      method: methodFor(admitted).slug,
       sale: { claim, offerId: offer.id, planId: plan?.id ?? null, offerVersion: claims.version },
       idempotencyKey: await idempotencyKey(claim),
+      guarded: false,
     },
     {
       runId: claim.claimId,
@@ -169,11 +177,7 @@ async function settle(
   if (kept === null) return null;
   noteGrants(engine, kept);
   if (run.verdict.kind !== "unavailable") return answer;
-  throw new ScripError("sandbox_busy", "The workflow could not be run just now: try again", {
-    eventId,
-    retryAfterSeconds: 1,
-    cause: run.verdict.reason,
-  });
+  throw sandboxBusy(unavailableMessage, run.verdict, eventId);
 }
 
 function completedMessage(
@@ -205,7 +209,7 @@ async function standingAnswer(
   const asked = { ...key, attempt };
   const status = await sessionStatus(engine, caller.environment, asked);
   if (status === "complete" || status === "expired") {
-    await engine.storage.write((tx) => recordOutcome(tx, asked, status));
+    await engine.storage.writeOne((tx) => recordOutcome(tx, asked, status));
     return null;
   }
   if (status === "unknown" && lapsed) {

@@ -8,12 +8,30 @@ import { newEventId } from "./event-id.ts";
 import { identityKey, resolveIdentity } from "./identity.ts";
 import type { Caller } from "./keys.ts";
 import { redeemOffering } from "./redeem-offering.ts";
+import { isStorageError } from "./storage-fault.ts";
 
 /**
  * Redeems an offer token. Resolves with the answer of the workflow, the same for every request of one offering and
  * identity; throws a `ScripError` with the code of the refusal, and then no workflow has run.
  */
 export async function redeem(engine: Engine, caller: Caller, input: RedemptionInput): Promise<RecordedAnswer> {
+  const count = (outcome: string) => engine.redemptionCounts.add(caller.environment.id, outcome);
+  try {
+    const answer = await answerFor(engine, caller, input);
+    count(wordOf(answer));
+    return answer;
+  } catch (error) {
+    if (error instanceof ScripError) count(error.code);
+    else count(isStorageError(error) ? "storage_unavailable" : "internal_error");
+    throw error;
+  }
+}
+
+function wordOf({ body: { status, code } }: RecordedAnswer): string {
+  return status === "success" ? "success" : String(code);
+}
+
+async function answerFor(engine: Engine, caller: Caller, input: RedemptionInput): Promise<RecordedAnswer> {
   const identity = await resolveIdentity(engine, caller, input.request.identity);
   try {
     const admitted = await admit(engine, caller, input, identity);

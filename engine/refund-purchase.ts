@@ -121,5 +121,5 @@ async function nameOperator(
   );
   // json_set and not json_patch, for which null means to leave out
   const data = sql`json_set(${memberEvents.data}, '$.reason', ${named.reason}, '$.by', ${named.by})`;
-  await storage.write((tx) => tx.update(memberEvents).set({ data }).where(own));
+  await storage.writeOne((tx) => tx.update(memberEvents).set({ data }).where(own));
 }

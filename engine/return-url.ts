@@ -29,3 +29,14 @@ export function withOutcome(url: string, name: (typeof returnParameters)[number]
   next.searchParams.set(name, value);
   return next.href;
 }
+
+/** Where Stripe sends the browser of a buyer who has paid, and of one who leaves. `key` is the purchase's return key. */
+export function returnAddresses(publicUrl: string, key: string): { success: string; cancel: string } {
+  const back = `${returnEndpoint(publicUrl)}?key=${key}`;
+  return { success: `${back}&session_id={CHECKOUT_SESSION_ID}`, cancel: `${back}&cancelled=1` };
+}
+
+/** The endpoint that every buyer comes back by. */
+export function returnEndpoint(publicUrl: string): string {
+  return `${publicUrl}/api/v1/purchases/return`;
+}

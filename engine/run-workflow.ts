@@ -3,14 +3,19 @@ import { StripeCheckoutValues } from "../schemas/config.ts";
 import type { Identity } from "../schemas/identity.ts";
 import type { Json, JsonObject } from "../schemas/json.ts";
 import { WorkflowResult } from "../schemas/workflow.ts";
-import { createHost, type HostCallRecord, type RunContext } from "./capabilities.ts";
+import type { RunContext } from "./capabilities/call.ts";
+import { createHost, type HostCallRecord } from "./capabilities.ts";
 import type { CompiledMethod, CompiledOffer, CompiledPlan } from "./config/compiled.ts";
 import type { VisitorContext } from "./context.ts";
+import { maskedEnv } from "./environments.ts";
 import { testGroup100 } from "./identity.ts";
 import { checkoutInstructions, stripeCheckoutSchema } from "./instructions.ts";
 import { issuesOf } from "./issues.ts";
-import { sourcePosition } from "./sandbox/source-position.ts";
+import { returnEndpoint } from "./return-url.ts";
+import { type Position, readableStack, sourcePosition } from "./sandbox/source-position.ts";
 import type { LogLine, SandboxOutcome } from "./sandbox.ts";
+import { tenantName } from "./tenants.ts";
+import { type Unavailable, unavailable } from "./unavailable.ts";
 
 /** What a workflow is run on. */
 export type WorkflowInput = {
@@ -24,10 +29,10 @@ export type WorkflowInput = {
 };
 
 /** How a run came out: a valid result, a workflow that broke, or a sandbox that could not run it. */
-export type RunVerdict =
-  | { kind: "result"; result: WorkflowResult }
-  | { kind: "broken"; reason: string }
-  | { kind: "unavailable"; reason: string };
+export type RunVerdict = { kind: "result"; result: WorkflowResult } | { kind: "broken"; reason: string } | Unavailable;
+
+/** An error of the author's code. `line` and `column` count from 1, and are null for an error that is of no place. */
+export type ThrownError = { name: string; message: string; line: number | null; column: number | null; stack: string };
 
 /** One run, as the event keeps it. Times in milliseconds. */
 export type WorkflowRun = {
@@ -36,6 +41,8 @@ export type WorkflowRun = {
   codeHash: string;
   input: JsonObject;
   result: Json;
+  /** What the workflow threw, with its place and stack in the author's TypeScript; null when it threw nothing. */
+  error: ThrownError | null;
   logs: LogLine[];
   logsTruncated: boolean;
   hostCalls: HostCallRecord[];
@@ -57,25 +64,34 @@ export async function runWorkflow(
 ): Promise<WorkflowRun> {
   const { engine, environment, budgets } = context;
   const host = createHost(context);
-  const argument = argumentOf(input, environment.env);
+  const argument = argumentOf(input, context.guarded ? maskedEnv(environment) : environment.env);
   const run = await engine.sandbox.run(
     {
       runId,
-      tenant: `${environment.id}:${method.slug}`,
+      tenant: tenantName({
+        purpose: context.sale === null ? "try" : "redeem",
+        environmentId: environment.id,
+        methodSlug: method.slug,
+      }),
       module: { codeHash: method.workflow.codeHash, script: method.workflow.script },
-      input: argument,
+      // what `utils` is made of, beside what the workflow is given
+      input: { ...argument, utils: { returnEndpoint: returnEndpoint(engine.publicUrl) } },
       budgets,
       signal,
     },
     host.handler,
   );
+  if (context.sale !== null) engine.runCounts.add(environment.id, method.slug, run.outcome.kind);
+  const { sourceMap } = method.workflow;
+  const error = thrownIn(run.outcome, sourceMap);
   return {
-    verdict: verdictOf(run.outcome, method),
+    verdict: verdictOf(run.outcome, error),
     outcome: run.outcome.kind,
     codeHash: method.workflow.codeHash,
     input: argument,
     result: run.outcome.kind === "returned" ? run.outcome.value : null,
-    logs: run.logs,
+    error,
+    logs: run.logs.map((line) => ({ ...line, message: readableStack(sourceMap, line.message) })),
     logsTruncated: run.logsTruncated,
     hostCalls: host.calls,
     unheard: host.hasUnheard(),
@@ -117,7 +133,17 @@ function redemptionValues(offer: CompiledOffer, plan: CompiledPlan | null): Json
   return { accountId: values.accountId, instructions: checkoutInstructions(values, plan?.plan ?? null) };
 }
 
-function verdictOf(outcome: SandboxOutcome, method: CompiledMethod): RunVerdict {
+function thrownIn(outcome: SandboxOutcome, sourceMap: string): ThrownError | null {
+  if (outcome.kind !== "threw") return null;
+  const { name, message, stack, line, column } = outcome.error;
+  const at: Position | undefined =
+    line === undefined ? undefined : sourcePosition(sourceMap, { line, column: column ?? 1 });
+  return { name, message, line: at?.line ?? null, column: at?.column ?? null, stack: readableStack(sourceMap, stack) };
+}
+
+function verdictOf(outcome: SandboxOutcome, thrown: ThrownError | null): RunVerdict {
+  const refusal = unavailable(outcome);
+  if (refusal !== null) return refusal;
   switch (outcome.kind) {
     case "returned": {
       const parsed = v.safeParse(WorkflowResult, outcome.value);
@@ -128,15 +154,10 @@ function verdictOf(outcome: SandboxOutcome, method: CompiledMethod): RunVerdict 
       return { kind: "broken", reason: `the workflow returned something else than a result: ${problems.join("; ")}` };
     }
     case "threw": {
-      const { name, message, line, column } = outcome.error;
-      const at =
-        line === undefined ? undefined : sourcePosition(method.workflow.sourceMap, { line, column: column ?? 1 });
-      const where = at === undefined ? "" : ` (line ${at.line}, column ${at.column})`;
+      const { name, message } = outcome.error;
+      const where = !thrown?.line ? "" : ` (line ${thrown.line}, column ${thrown.column})`;
       return { kind: "broken", reason: `the workflow threw ${name}: ${message}${where}` };
     }
-    case "cancelled":
-    case "host-failure":
-      return { kind: "unavailable", reason: outcome.message };
     default:
       return { kind: "broken", reason: `${outcome.kind}: ${outcome.message}` };
   }

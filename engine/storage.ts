@@ -1,111 +1,53 @@
-import { type Client, LibsqlError } from "@libsql/client";
+import type { Client } from "@libsql/client";
 import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql";
 import { migrations } from "../schemas/generated/migrations.ts";
+import type { Circuit } from "./storage/circuit.ts";
+import { type Patience, remoteClient } from "./storage/remote-client.ts";
+import { createWriteQueue } from "./storage/write-queue.ts";
+import { isUniqueViolation } from "./storage-fault.ts";
 
 /** A drizzle database or a transaction of one. */
 export type Database = Pick<LibSQLDatabase, "select" | "insert" | "update" | "delete" | "run" | "all" | "get">;
 
 /**
- * The database of one process. Reads go to `db` at any time; every write goes through `write`, one after another, in
- * immediate transactions, because in file mode a busy wait blocks the event loop. Writes that wait at the same time share
- * a commit: each is atomic by itself, and resolves when it is durable.
+ * The database of one process: a file, or a libSQL server. Reads go to `db` at any time. Every write goes through `write`,
+ * one after another, in immediate transactions, because in file mode a busy wait blocks the event loop, and on a server
+ * they would only wait for each other. Writes that wait at the same time share a commit: each is atomic by itself, and
+ * resolves when it is durable. `storageFault` says what a rejection means; after `unavailable` nobody knows whether the
+ * write happened.
  */
 export type Storage = {
   client: Client;
   db: LibSQLDatabase;
   write<T>(work: (tx: Database) => Promise<T>): Promise<T>;
+  /** The same for work that is one statement, and never more: on a server it needs one round trip and no queue. */
+  writeOne<T>(work: (tx: Database) => Promise<T>): Promise<T>;
   close(): void;
 };
 
 /**
- * How long the driver waits for another process's lock, for `createClient`. It blocks the event loop meanwhile, which
- * is well as long as every transaction is short; giving up early is worse, because a statement that failed as busy
+ * How long the driver waits for another process's lock on a file, for `createClient`. It blocks the event loop meanwhile,
+ * which is well as long as every transaction is short; giving up early is worse, because a statement that failed as busy
  * stays open in the driver until it is collected and spoils the next commit on its connection.
  */
 export const driverWaitMs = 5000;
 
-/** Wraps a client. Call `migrate` once before use. */
-export function createStorage(client: Client): Storage {
-  const db = drizzle(client);
-  const waiting: Job[] = [];
-  let writing = false;
-  const drain = async () => {
-    while (waiting.length > 0) await commitGroup(db, waiting);
-    writing = false;
-  };
-  return {
-    client,
-    db,
-    write(work) {
-      return new Promise((resolve, reject) => {
-        waiting.push(jobOf(work, resolve, reject));
-        if (writing) return;
-        writing = true;
-        // after all that the network has brought in this turn: those writes share one commit
-        setImmediate(() => void drain());
-      });
-    },
-    close: () => client.close(),
-  };
-}
+/** Others wait for the lock meanwhile, and a server takes a transaction away that is held for 5 seconds. */
+const fileGroupMs = 20;
+const serverGroupMs = 100;
 
-/** One write that waits. `run` does its work and gives what tells its caller, to be called once it is durable. */
-type Job = { run(tx: Database): Promise<() => void>; fail(error: unknown): void };
-
-function jobOf<T>(
-  work: (tx: Database) => Promise<T>,
-  resolve: (value: T) => void,
-  reject: (error: unknown) => void,
-): Job {
-  return {
-    async run(tx) {
-      const result = await work(tx);
-      return () => resolve(result);
-    },
-    fail: reject,
-  };
-}
-
-/** Others wait for the lock meanwhile, and a server takes a transaction away that is held for long. */
-const groupMs = 20;
-const groupSize = 64;
-
-/**
- * Writes the jobs at the head of the queue in one immediate transaction, each within a savepoint of its own: one that
- * fails undoes itself alone. Nobody is told of success before the commit, which is what costs most, and which they share.
- */
-async function commitGroup(db: LibSQLDatabase, waiting: Job[]): Promise<void> {
-  const group: Job[] = [];
-  try {
-    const done = await db.transaction(async (tx) => {
-      const answers: (() => void)[] = [];
-      const untilMs = performance.now() + groupMs;
-      do {
-        const job = waiting.shift();
-        if (job === undefined) break;
-        group.push(job);
-        const alone = group.length === 1 && waiting.length === 0;
-        answers.push(await (alone ? job.run(tx) : inSavepoint(tx, job)));
-      } while (group.length < groupSize && performance.now() < untilMs);
-      return answers;
-    });
-    for (const answer of done) answer();
-  } catch (error) {
-    if (group.length === 0) waiting.shift()?.fail(error);
-    for (const job of group) job.fail(error);
+/** Wraps a client of a file or of a server, one that may share a circuit with others. Call `migrate` once before use. */
+export function createStorage(client: Client, patience?: Patience, circuit?: Circuit): Storage {
+  if (client.protocol === "file") {
+    const db = drizzle(client);
+    const write = createWriteQueue(db, fileGroupMs);
+    return { client, db, write, writeOne: write, close: () => client.close() };
   }
-}
-
-type Transaction = Parameters<Parameters<LibSQLDatabase["transaction"]>[0]>[0];
-
-async function inSavepoint(tx: Transaction, job: Job): Promise<() => void> {
-  let failure: { error: unknown } | undefined;
-  const answer = await tx
-    .transaction((nested) => job.run(nested))
-    .catch((error: unknown) => {
-      failure = { error };
-    });
-  return answer ?? (() => job.fail(failure?.error));
+  const remote = remoteClient(client, patience, circuit);
+  const db = drizzle(remote);
+  const write = createWriteQueue(db, serverGroupMs);
+  // what is not async by itself would throw at once
+  return { client: remote, db, write, writeOne: async (work) => work(db), close: () => client.close() };
 }
 
 const createLedger =
@@ -128,18 +70,4 @@ export async function migrate(storage: Storage, now: () => number): Promise<void
       if (!isUniqueViolation(error)) throw error;
     });
   }
-}
-
-/** Whether an error is a unique or primary-key violation, from a file or from a server. */
-export function isUniqueViolation(error: unknown): boolean {
-  const cause = error instanceof Error && !(error instanceof LibsqlError) ? error.cause : error;
-  return (
-    cause instanceof LibsqlError && /UNIQUE constraint failed|SQLITE_CONSTRAINT/.test(`${cause.code} ${cause.message}`)
-  );
-}
-
-/** Whether an error means that the database did not answer in time or cannot be reached. */
-export function isStorageError(error: unknown): boolean {
-  if (error instanceof LibsqlError) return true;
-  return error instanceof Error && error.cause instanceof LibsqlError;
 }

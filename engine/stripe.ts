@@ -62,7 +62,7 @@ export function createStripeClients({
   };
 }
 
-/** Sends a request. Resolves for every answer of Stripe, and with status 503 when there was none. */
+/** Sends a request. Resolves for every answer of Stripe, and with status 503 when there was none; a GET takes no body. */
 export async function sendToStripe(
   client: Stripe,
   request: StripeRequest,

@@ -23,7 +23,10 @@ export const Duration = v.pipe(
 );
 
 /** ISO 8601 instant in UTC. */
-const Instant = v.pipe(v.string(), v.check(isInstant, "must be an ISO 8601 time in UTC such as 2026-01-31T00:00:00Z"));
+export const Instant = v.pipe(
+  v.string(),
+  v.check(isInstant, "must be an ISO 8601 time in UTC such as 2026-01-31T00:00:00Z"),
+);
 
 /** Only Z, and only days that there are: `Date.parse` takes February 31 for March 3. */
 function isInstant(text: string): boolean {

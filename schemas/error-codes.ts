@@ -64,6 +64,7 @@ export const errorCodes = [
   "compiler_unavailable",
   "environment_exists",
   // try again
+  "rate_limited",
   "redemption_in_progress",
   "sandbox_busy",
   "stripe_unreachable",

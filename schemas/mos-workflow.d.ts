@@ -89,7 +89,93 @@ declare module "mos:workflow" {
     readonly body: any;
   }
 
+  /** Somebody of this environment by name. A workflow's whole `identity` will do. */
+  export interface WorkflowUserIdentifier {
+    readonly identifier: string;
+    readonly userType: "authenticated" | "anonymous";
+  }
+
+  /** Access to a product that a workflow gave. Times are ISO 8601; `endedAt` is null for access without an end. */
+  export interface GrantedEntitlement {
+    readonly id: string;
+    readonly product: string;
+    readonly startedAt: string;
+    readonly endedAt: string | null;
+  }
+
+  /** What to give, from now on, without an end unless `duration` or `until` names one. */
+  export type EntitlementGrant = {
+    /** A product by its slug or id. */
+    readonly product: string;
+    /** Why, for whoever asks later; at most 500 characters. */
+    readonly reason?: string;
+  } & (
+    | { readonly duration?: undefined; readonly until?: undefined }
+    /** ISO 8601, in calendar units: `P1M`, `P1Y`, `P10D`. */
+    | { readonly duration: string; readonly until?: undefined }
+    /** ISO 8601 in UTC, later than now: `2027-01-31T00:00:00Z`. */
+    | { readonly until: string; readonly duration?: undefined }
+  );
+
+  /** A guest (`source`) whose purchase belongs to a member (`target`), and since when. */
+  export interface IdentityLinkWorkflowData {
+    readonly source: WorkflowUserIdentifier;
+    readonly target: WorkflowUserIdentifier;
+    readonly reason: "purchase";
+    /** ISO 8601. */
+    readonly linkedAt: string;
+  }
+
+  /** Whom a JWT names, or why nobody. */
+  export type JwtVerification =
+    | {
+        readonly valid: true;
+        readonly identifier: string;
+        readonly userType: "authenticated";
+        readonly jwtClaims: Readonly<Record<string, Json>>;
+      }
+    | { readonly valid: false; readonly reason: "invalid" | "keys-unavailable"; readonly message: string };
+
   export interface Utils {
+    readonly purchase: {
+      /**
+       * An address for `success_url`, `return_url` or `cancel_url` of a Checkout Session, by which the buyer comes back to
+       * `target` through this server: the purchase is complete by then, and `target` gets `allegro_purchase_token`,
+       * `allegro_purchase_pending` or `allegro_purchase_error`. `target` must be on one of the environment's
+       * `allowedOrigins`; a session with another one is refused by `utils.integrations.stripe.fetch`.
+       */
+      returnUrl(target: string | { toString(): string }): string;
+    };
+    readonly entitlements: {
+      /** Whether who redeems has access to a product now. Visitors have access to nothing. */
+      has(product: string): Promise<boolean>;
+      /**
+       * Gives who redeems access to a product, once: a redemption that is run again gives nothing more, and finds what it
+       * gave. It stays whatever the workflow returns. Rejects for visitors, who have no account that could hold anything.
+       */
+      grant(wish: EntitlementGrant): Promise<GrantedEntitlement>;
+    };
+    readonly identity: {
+      /** A value that a workflow wrote, or null. */
+      readCustomData<T = Json>(identity: WorkflowUserIdentifier, key: string): Promise<T | null>;
+      /** All values by their keys. */
+      readCustomData(identity: WorkflowUserIdentifier): Promise<{ [key: string]: Json }>;
+      /** Keeps a value: JSON of at most 16,384 characters, at most 64 keys for one identity. */
+      writeCustomData(identity: WorkflowUserIdentifier, key: string, value: Json): Promise<void>;
+      deleteCustomData(identity: WorkflowUserIdentifier, key: string): Promise<void>;
+      /** Counts by 1 or by `increment`, once for this call however often the run is repeated; the counter's new value. */
+      incrementCounter(
+        identity: WorkflowUserIdentifier,
+        counter: { readonly counterId: string },
+        options?: { readonly increment?: number },
+      ): Promise<number>;
+      /** The guests whose purchases belong to this member. */
+      getLinkedSources(identity: WorkflowUserIdentifier): Promise<IdentityLinkWorkflowData[]>;
+      /** The members to whom this guest's purchases belong. */
+      getLinkedTargets(identity: WorkflowUserIdentifier): Promise<IdentityLinkWorkflowData[]>;
+      /** Whom a JWT names, by the environment's `userJwt` settings or as a member JWT. A wrong one is an answer, no error. */
+      resolveJwt(jwt: string): Promise<JwtVerification>;
+    };
     readonly integrations: {
       readonly stripe: {
         /**

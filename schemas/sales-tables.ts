@@ -77,7 +77,7 @@ export const payments = sqliteTable(
  * Access to one product. Active while started, not ended and not revoked. `identifier` is its member's; `guest` is the
  * browser session of an anonymous buyer that may use it too. `cause` says what granted it, once for each product:
  * `purchase:<id>`, `invoice:<id>`, `period:<subscription>:<start>`, `trial:<subscription>:<end>`,
- * `redemption:<offering>:<identity>`, `manual:<id>`.
+ * `redemption:<offering>:<identity>`, `workflow:<offering>:<number>:<identity>`, `manual:<id>`.
  */
 export const entitlements = sqliteTable(
   "entitlements",
@@ -95,7 +95,7 @@ export const entitlements = sqliteTable(
     /** The payment of a renewal; what the purchase itself granted was paid for by the purchase's. */
     paymentIntentId: text("payment_intent_id"),
     cause: text().notNull(),
-    /** Why an operator granted it. */
+    /** Why an operator or a workflow granted it. */
     reason: text(),
     startedAt: integer("started_at").notNull(),
     endedAt: integer("ended_at"),

@@ -206,3 +206,19 @@ export const tasks = sqliteTable("tasks", {
   finishedAt: integer("finished_at"),
   outcome: text({ mode: "json" }).$type<JsonObject>(),
 });
+
+/**
+ * What a server has counted against a rate limit in a window, as far as others should know. A row is worth nothing once
+ * its window has ended, and is soon deleted.
+ */
+export const rateLimits = sqliteTable(
+  "rate_limits",
+  {
+    windowEndsAt: integer("window_ends_at").notNull(),
+    name: text().notNull(),
+    subject: text().notNull(),
+    node: text().notNull(),
+    count: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.windowEndsAt, t.name, t.subject, t.node] })],
+);

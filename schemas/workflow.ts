@@ -5,12 +5,21 @@ import { JsonObject } from "./json.ts";
 export const AuthType = v.picklist(["provided", "jwt", "anonymous"]);
 export type AuthType = v.InferOutput<typeof AuthType>;
 
+/** The most that a run may ever be given. A server may set less. */
+export const largestBudgets = { wallMs: 60_000, cpuMs: 10_000, memoryBytes: 128 << 20, outboundCalls: 200 };
+
 /** What one run of a workflow may use. Times in milliseconds, sizes in bytes. */
 export const Budgets = v.strictObject({
-  wallMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(50), v.maxValue(60_000)), 10_000),
-  cpuMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(10), v.maxValue(10_000)), 500),
-  memoryBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(8 << 20), v.maxValue(128 << 20)), 32 << 20),
-  outboundCalls: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(200)), 20),
+  wallMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(50), v.maxValue(largestBudgets.wallMs)), 10_000),
+  cpuMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(10), v.maxValue(largestBudgets.cpuMs)), 500),
+  memoryBytes: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(8 << 20), v.maxValue(largestBudgets.memoryBytes)),
+    32 << 20,
+  ),
+  outboundCalls: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(largestBudgets.outboundCalls)),
+    20,
+  ),
   responseBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(8 << 20)), 1 << 20),
   resultBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1024), v.maxValue(1 << 20)), 256 << 10),
   logBytes: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1 << 20)), 64 << 10),

@@ -127,7 +127,9 @@ function absolute(returnUrl = withoutReturn(location.href)): string {
   }
 }
 
-const retryAfterMs = [1_000, 3_000, 6_000];
+const waitsMs = [1_000, 3_000, 6_000];
+/** A buyer who has paid waits for what the server asks for, within reason. */
+const longestWaitMs = 60_000;
 
 async function askPatiently(
   server: Server,
@@ -135,9 +137,9 @@ async function askPatiently(
 ): Promise<{ answer: Answer; tries: number }> {
   let answer = await ask(server, "purchases/exchange", request);
   let tries = 1;
-  for (const ms of retryAfterMs) {
+  for (const ms of waitsMs) {
     if (answer.ok || !isPassing(answer)) break;
-    await pause(ms);
+    await pause(Math.min(Math.max(ms, answer.retryAfterMs), longestWaitMs));
     answer = await ask(server, "purchases/exchange", request);
     tries++;
   }

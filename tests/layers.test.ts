@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 
 /** The rules of the house, executed: who may import whom. ARCHITECTURE.md says why. */
@@ -13,6 +14,8 @@ const source = new Map(files.map((file) => [file, readFileSync(join(root, file),
 /** The code alone: without comments, texts and imports. */
 const code = new Map([...source].map(([file, text]) => [file, text.replace(prose, '""')]));
 
+const Manifest = v.object({ dependencies: v.record(v.string(), v.string()) });
+
 /** What a file imports: project files as paths from the root, packages by their names. */
 function importsOf(file: string): string[] {
   const text = source.get(file) ?? "";
@@ -21,6 +24,22 @@ function importsOf(file: string): string[] {
     const specifier = named ?? dynamic ?? "";
     return specifier.startsWith(".") ? normalize(join(dirname(file), specifier)) : specifier;
   });
+}
+
+/** The packages that must be installed when a file is loaded. Types alone are not loaded. */
+function packagesOf(file: string): string[] {
+  const text = (source.get(file) ?? "").replace(/^(?:import|export) type [^;]*;|\/\*[\s\S]*?\*\//gm, "");
+  const found = text.matchAll(
+    /(?:^|\n)(?:import|export)\b[^;"]*?\bfrom\s*"([^"]+)"|(?:^|\n)import "([^"]+)"|\b(?:import|require|resolve)\("([^"]+)"\)/g,
+  );
+  const named = [...found].map((parts) => parts.slice(1).find((part) => part !== undefined) ?? "");
+  const packages = named.filter((name) => !/^[./]|:/.test(name));
+  return packages.map((name) =>
+    name
+      .split("/")
+      .slice(0, name.startsWith("@") ? 2 : 1)
+      .join("/"),
+  );
 }
 
 function roomOf(path: string): string {
@@ -66,6 +85,10 @@ describe("a part that must stay in its place is imported", () => {
     ]);
   });
 
+  test("prom-client: only by the Node root's metrics, because it runs on Node alone", () => {
+    expect(importers((s) => s === "prom-client")).toEqual(["api/node-metrics.ts"]);
+  });
+
   test("hono: never by schemas or engine", () => {
     const strays = importers((s) => s === "hono" || s.startsWith("hono/") || s.startsWith("@hono/"));
     expect(strays.filter((file) => /^(schemas|engine)\//.test(file))).toEqual([]);
@@ -98,6 +121,35 @@ describe("a part that must stay in its place is imported", () => {
 
   test("the modules of Workers: only by what runs in a guest there", () => {
     expect(importers((s) => s.startsWith("cloudflare:"))).toEqual(["engine/sandbox/guest/worker-main.ts"]);
+  });
+});
+
+describe("production installs no development packages, and so", () => {
+  const { dependencies } = v.parse(Manifest, JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
+  /** What turns sources into generated files, and what types alone come from, is not there when a server runs. */
+  const running = files.filter(
+    (file) =>
+      /^(schemas|engine|api|cli)\//.test(file) && !/^(api\/node-demo|schemas\/migrations\/bundle)\.ts$/.test(file),
+  );
+
+  test("what a server and its command run on imports dependencies alone", () => {
+    const wanted = running.flatMap((file) => packagesOf(file).map((name) => ({ file, name })));
+    expect(wanted.length).toBeGreaterThan(100);
+    expect(wanted.filter(({ name }) => !Object.keys(dependencies).includes(name))).toEqual([
+      // a dependency's own, looked for from its folder
+      { file: "engine/sandbox/child-program.ts", name: "node-gyp-build" },
+      // the one that whatwg-url brings
+      { file: "engine/sandbox/guest/domain-names.ts", name: "tr46" },
+      // the workflow itself, which the Worker Loader is given beside it
+      { file: "engine/sandbox/guest/worker-main.ts", name: "workflow.js" },
+    ]);
+  });
+
+  test("the demo and the local Stripe are imported when a development server starts, not before", () => {
+    const importer = "api/node.ts";
+    expect(importers((s) => s === "api/node-demo.ts")).toEqual([importer]);
+    expect(source.get(importer)).toContain('import("./node-demo.ts")');
+    expect(source.get(importer)).not.toContain('from "./node-demo.ts"');
   });
 });
 

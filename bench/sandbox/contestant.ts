@@ -13,14 +13,14 @@ export type Contestant = {
 /** Starts a program of `contestants/` and waits until it is ready. isolated-vm asks for the flag. */
 export async function startContestant(name: string): Promise<Contestant> {
   const child = fork(join(import.meta.dirname, "contestants", `${name}.ts`), {
-    execArgv: ["--no-node-snapshot", "--disable-warning=ExperimentalWarning"],
+    execArgv: ["--no-node-snapshot", "--expose-gc", "--disable-warning=ExperimentalWarning"],
   });
+  const gone = once(child, "exit");
   const next = async (): Promise<Message> => {
-    const gone = once(child, "exit").then(([code, signal]) => {
-      throw new Error(`${name} has ended (${signal ?? code})`);
-    });
-    const [message] = await Promise.race([once(child, "message"), gone]);
-    return v.parse(Message, message);
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    child.once("message", resolve);
+    void gone.then(([code, signal]) => reject(new Error(`${name} has ended (${signal ?? code})`)));
+    return v.parse(Message, await promise);
   };
   const first = await next();
   if (first.kind !== "ready") throw new Error(`${name} is not ready`);
@@ -33,7 +33,6 @@ export async function startContestant(name: string): Promise<Contestant> {
       return v.parse(schema, message.kind === "answer" ? message.value : undefined);
     },
     end: async () => {
-      const gone = once(child, "exit");
       child.disconnect();
       await gone;
     },

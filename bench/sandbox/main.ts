@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg, release, type } from "node:os";
 import { parseArgs } from "node:util";
+import { measureHostile } from "./parts/corpus.ts";
 import { measureFairness } from "./parts/fairness.ts";
 import { measureLeak } from "./parts/leak.ts";
 import { measurePeers } from "./parts/peers.ts";
@@ -15,6 +16,7 @@ const parts: Record<string, (scale: Scale) => Promise<Part>> = {
   peers: measurePeers,
   fairness: measureFairness,
   leak: measureLeak,
+  corpus: measureHostile,
 };
 
 const { values, positionals } = parseArgs({
@@ -50,5 +52,5 @@ if (values.json) {
   const { cpu, cores, system, node, date, loadAtStart } = machine;
   console.log(`${cores} cores (${cpu}), ${system}, Node ${node}, ${date}, load at start ${loadAtStart.toFixed(2)}\n`);
   for (const part of done) console.log(partAsMarkdown(part));
-  console.log(goalsAsMarkdown(goals));
+  if (goals.length > 0) console.log(goalsAsMarkdown(goals));
 }

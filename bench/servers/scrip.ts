@@ -6,7 +6,8 @@ import { createWorld } from "../../tests/fakes/world.ts";
  * thing: `anonymous`; `dry`, no events; `ask-all`, the database is asked about every known user.
  */
 const switches = process.argv.slice(2);
-const world = await createWorld();
+// one key asks for all of it, and the clock stands still: every request is counted and none is too many
+const world = await createWorld({ rateLimits: { keyPerSecond: 1e9 } });
 world.clock.set(Date.now());
 if (!switches.includes("ask-all")) await world.engine.holders.refresh();
 const server = serve({ fetch: world.app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) => {

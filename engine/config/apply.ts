@@ -32,7 +32,8 @@ export async function applyConfig(
   const base = await currentConfig(engine, environmentId);
   if (options.expectedVersion !== null && options.expectedVersion !== base.version) throw conflict(base.version);
   const compile = await compilerOf(engine, environmentId);
-  const validation = await validateConfig({ compile, sandbox: engine.sandbox }, document);
+  const { sandbox, budgetMaxima } = engine;
+  const validation = await validateConfig({ compile, sandbox, budgetMaxima }, document);
   if (!validation.ok) {
     throw new ScripError("config_invalid", `The configuration has ${count(validation.issues.length, "problem")}`, {
       issues: validation.issues,

@@ -1,9 +1,7 @@
-import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import Mustache from "mustache";
 import * as v from "valibot";
 import { type Config, type Experience, type Offer, StripeCheckoutValues } from "../../schemas/config.ts";
 import type { Issue } from "../../schemas/errors.ts";
-import type { JsonObject } from "../../schemas/json.ts";
 import { checkoutProblems, stripeCheckoutSchema } from "../instructions.ts";
 import { issuesOf } from "../issues.ts";
 
@@ -64,14 +62,7 @@ function checkOffer(config: Config, offer: Offer, path: string, report: Report):
     report(`${path}.filters.until`, "must be later than from");
   }
   if (offer.presentationSchema !== null) {
-    checkAgainst(
-      config,
-      offer.presentationSchema,
-      "offer-presentation",
-      offer.presentation,
-      `${path}.presentation`,
-      report,
-    );
+    knownSchema(config, offer.presentationSchema, "offer-presentation", `${path}.presentation`, report);
   }
   const method = config.redemptionMethods.find(({ slug }) => slug === offer.method);
   if (method === undefined) {
@@ -79,7 +70,7 @@ function checkOffer(config: Config, offer: Offer, path: string, report: Report):
   } else if (method.schema === stripeCheckoutSchema) {
     checkStripeCheckout(config, offer, path, report);
   } else if (method.schema !== null) {
-    checkAgainst(config, method.schema, "offer-redemption", offer.redemption, `${path}.redemption`, report);
+    knownSchema(config, method.schema, "offer-redemption", `${path}.redemption`, report);
   }
 }
 
@@ -100,7 +91,7 @@ function checkExperience(config: Config, experience: Experience, path: string, r
   unique(experience.offers, (i) => `${path}.offers.${i}`, report);
   if (experience.type === "app") {
     if (config.schemas.some(({ id }) => id === experience.schema)) {
-      checkAgainst(config, experience.schema, "experience", experience.props, `${path}.props`, report);
+      knownSchema(config, experience.schema, "experience", `${path}.props`, report);
     }
     return;
   }
@@ -134,37 +125,10 @@ function checkSurface(config: Config, surface: Config["surfaces"][number], path:
   });
 }
 
-function checkAgainst(
-  config: Config,
-  schemaId: string,
-  purpose: string,
-  value: JsonObject,
-  path: string,
-  report: Report,
-): void {
-  const schema = config.schemas.find((s) => s.id === schemaId && s.purpose === purpose);
-  if (schema === undefined) {
-    report(path, `schema "${schemaId}" is not among schemas with purpose ${purpose}`);
-    return;
-  }
-  try {
-    const result = new Validator(schema.jsonSchema, "2020-12", false).validate(value);
-    for (const { instanceLocation, error } of innermost(result.errors)) {
-      report(join(path, instanceLocation.replace(/^#\/?/, "").replaceAll("/", ".")), error);
-    }
-  } catch (error) {
-    report(
-      `schemas.${config.schemas.indexOf(schema)}.jsonSchema`,
-      `not a usable JSON Schema: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-}
-
-/** Without the errors that only say that something inside is wrong. */
-function innermost(errors: OutputUnit[]): OutputUnit[] {
-  return errors.filter(
-    ({ instanceLocation }) => !errors.some((other) => other.instanceLocation.startsWith(`${instanceLocation}/`)),
-  );
+/** Whether the value fits is asked by `schema-issues.ts`. */
+function knownSchema(config: Config, schemaId: string, purpose: string, path: string, report: Report): void {
+  if (config.schemas.some((s) => s.id === schemaId && s.purpose === purpose)) return;
+  report(path, `schema "${schemaId}" is not among schemas with purpose ${purpose}`);
 }
 
 function unique(values: string[], path: (index: number) => string, report: Report): void {

@@ -2,13 +2,16 @@ import * as v from "valibot";
 import { Config } from "../../schemas/config.ts";
 import type { Issue } from "../../schemas/errors.ts";
 import { defaultBudgets } from "../../schemas/workflow.ts";
+import { budgetIssues, withinMaxima } from "../budgets.ts";
 import type { CompiledWorkflow, WorkflowCompiler } from "../compiler.ts";
-import { ScripError } from "../error.ts";
+import type { Engine } from "../engine.ts";
 import { issuesOf } from "../issues.ts";
 import { sourcePosition } from "../sandbox/source-position.ts";
-import type { Sandbox, SandboxOutcome } from "../sandbox.ts";
+import type { SandboxOutcome } from "../sandbox.ts";
+import { sandboxBusy, unavailable } from "../unavailable.ts";
 import { acceptOlderWords } from "./older-words.ts";
 import { referenceIssues } from "./references.ts";
+import { schemaIssues } from "./schema-issues.ts";
 
 /** A document that can be applied, with its workflows compiled; or everything that is wrong with it. */
 export type Validation =
@@ -16,7 +19,7 @@ export type Validation =
   | { ok: false; issues: Issue[] };
 
 /** What validating needs: the compiler, and the sandbox that tells what a module exports. */
-export type ValidationParts = { compile: WorkflowCompiler; sandbox: Sandbox };
+export type ValidationParts = { compile: WorkflowCompiler } & Pick<Engine, "sandbox" | "budgetMaxima">;
 
 /**
  * Validates a whole document: its form, what refers to what, and every
@@ -31,12 +34,17 @@ export async function validateConfig(parts: ValidationParts, document: unknown):
     methods.map(({ workflow }, i) => checkWorkflow(parts, workflow, `redemptionMethods.${i}.workflow`)),
   );
   const workflowIssues = checked.flatMap((check) => (check.ok ? [] : check.issues));
-  const issues = parsed.success ? referenceIssues(parsed.output) : issuesOf(parsed.issues);
+  const issues = parsed.success ? await documentIssues(parts, parsed.output) : issuesOf(parsed.issues);
   const all = [...issues, ...workflowIssues];
   if (!parsed.success || all.length > 0) return { ok: false, issues: all };
   const compiled = checked.flatMap((check) => (check.ok ? [check.workflow] : []));
   const workflows = Object.fromEntries(methods.map(({ slug }, i) => [slug, compiled[i]] as const).filter(isCompiled));
   return { ok: true, config: parsed.output, workflows };
+}
+
+async function documentIssues(parts: ValidationParts, config: Config): Promise<Issue[]> {
+  const budgets = budgetIssues(config.budgets, parts.budgetMaxima);
+  return [...referenceIssues(config), ...budgets, ...(await schemaIssues(parts, config))];
 }
 
 /** The workflows of a document, as far as they can be read: they are compiled even when the rest is not well-formed. */
@@ -74,15 +82,13 @@ export async function checkWorkflow(parts: ValidationParts, source: string, path
     }));
     return { ok: false, issues };
   }
-  const inspection = await parts.sandbox.inspect(compilation.workflow, defaultBudgets);
+  // a top level waits for nothing: only the sandbox itself may take long, to start or to find a place
+  const budgets = { ...withinMaxima(defaultBudgets, parts.budgetMaxima), wallMs: defaultBudgets.wallMs };
+  const inspection = await parts.sandbox.inspect(compilation.workflow, budgets);
   if (!inspection.ok) {
     const { outcome } = inspection;
-    if (outcome.kind === "host-failure" || outcome.kind === "cancelled") {
-      throw new ScripError("sandbox_busy", "The workflow could not be checked just now: try again", {
-        retryAfterSeconds: 1,
-        cause: outcome.message,
-      });
-    }
+    const refusal = unavailable(outcome);
+    if (refusal !== null) throw sandboxBusy(`The workflow could not be checked: ${refusal.reason}`, refusal);
     return { ok: false, issues: [{ path, message: topLevelProblem(compilation.workflow, outcome) }] };
   }
   if (inspection.defaultExport === "function") return { ok: true, workflow: compilation.workflow };

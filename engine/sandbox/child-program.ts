@@ -10,6 +10,7 @@ import type { GuestModules } from "./worker-loader.ts";
 export type ChildProgram = { program: string; prelude: string; readable: string[] };
 
 const partNames: PartName[] = [
+  "capabilities",
   "crypto",
   "domain-names",
   "encoding",
@@ -51,8 +52,13 @@ async function bundleChild(library: string): Promise<string> {
 }
 
 async function bundlePrelude(): Promise<string> {
-  const [main, ...parts] = await Promise.all([bundleGuest("entry"), ...partNames.map(bundlePart)]);
-  const state = `let way;const admit=(enter)=>{way=enter},parts={${parts.join()}};`;
+  const [main, outer, ...parts] = await Promise.all([
+    bundleGuest("entry"),
+    bundleGuest("outer-lockdown"),
+    ...partNames.map(bundlePart),
+  ]);
+  const outerLockdown = JSON.stringify(`"use strict";${outer}`);
+  const state = `let way;const admit=(enter)=>{way=enter},outerLockdown=${outerLockdown},parts={${parts.join()}};`;
   return `(function(){"use strict";${state}${main}return way;})()`;
 }
 
@@ -80,7 +86,8 @@ export async function bundleGuestModules(): Promise<GuestModules> {
     ...partNames.map(partText),
   ]);
   const asked = partNames.map((name) => `${JSON.stringify(name)}(core){require("scrip:prelude-${name}")(core)}`);
-  const prelude = `let way;const admit=(enter)=>{way=enter},parts={${asked.join()}};${entry}return way;`;
+  // there is no outer realm that anybody would seal
+  const prelude = `let way;const admit=(enter)=>{way=enter},outerLockdown="",parts={${asked.join()}};${entry}return way;`;
   return {
     "scrip:prelude-main": { js: main },
     "scrip:prelude": { cjs: `"use strict";module.exports=function(){${prelude}}` },

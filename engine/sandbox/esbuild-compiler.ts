@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
-import { type BuildFailure, build, type Message, type Plugin } from "esbuild";
+import { type BuildFailure, build, type Message, type Plugin, stop } from "esbuild";
 import type { Compilation, WorkflowCompiler, WorkflowProblem } from "../compiler.ts";
 import { noDefaultExport, onlyTypes, workflowImports } from "./workflow-imports.ts";
 
 const sourceMaxBytes = 256 << 10;
 const sourceName = "workflow.ts";
+/** Sources take milliseconds; there are some that esbuild would be at for years. */
+const limitMs = 5000;
+const tooMuch = "the source cannot be compiled: it is nested too deeply, or would take too long";
 
 /** What esbuild only warns of, and what would fail when the workflow runs. */
 const refusedKinds = [
@@ -19,6 +22,31 @@ const refusedKinds = [
  * The script is strict-mode code; `codeHash` is the SHA-256 of its text, in hex.
  */
 export const compileWorkflow: WorkflowCompiler = async (source) => {
+  const before = lastCompilation;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  lastCompilation = promise;
+  await before;
+  try {
+    return await compileInTime(source);
+  } finally {
+    resolve();
+  }
+};
+
+/** One at a time: esbuild is ended when one takes too long, and others' would be lost with it. */
+let lastCompilation: Promise<void> = Promise.resolve();
+
+async function compileInTime(source: string): Promise<Compilation> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), limitMs);
+  const compilation = await Promise.race([compile(source), late]);
+  clearTimeout(timer);
+  if (compilation) return compilation;
+  await stop();
+  return refuse([{ message: tooMuch, line: 1, column: 1 }]);
+}
+
+async function compile(source: string): Promise<Compilation> {
   if (Buffer.byteLength(source) > sourceMaxBytes) {
     return refuse([{ message: `the source is longer than ${sourceMaxBytes >> 10} KiB`, line: 1, column: 1 }]);
   }
@@ -26,7 +54,7 @@ export const compileWorkflow: WorkflowCompiler = async (source) => {
   const seen = await bundle(workflowImports(source, "seen"), true);
   if (!seen.ok) return seen;
   return bundle(workflowImports(source, "used"), false);
-};
+}
 
 async function bundle(imports: Plugin, verbatimModuleSyntax: boolean): Promise<Compilation> {
   try {
@@ -50,8 +78,10 @@ async function bundle(imports: Plugin, verbatimModuleSyntax: boolean): Promise<C
     const codeHash = createHash("sha256").update(script).digest("hex");
     return { ok: true, workflow: { codeHash, script, sourceMap: textOf(".map") } };
   } catch (error) {
-    if (!isBuildFailure(error)) return refuse([{ message: `esbuild failed: ${String(error)}`, line: 1, column: 1 }]);
-    return refuse(error.errors.map(problemFrom));
+    if (isBuildFailure(error)) return refuse(error.errors.map(problemFrom));
+    // its process has ended, and only after this would it start another
+    await stop();
+    return refuse([{ message: `${tooMuch} (${String(error)})`, line: 1, column: 1 }]);
   }
 }
 

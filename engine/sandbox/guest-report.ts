@@ -63,11 +63,12 @@ function endFailed(run: PoolRun, report: Extract<SliceReport, { kind: "failed" }
   if (report.why === "timeout") endRun(run, overBudget(run));
   else if (report.why === "memory") endRun(run, outOfMemory(run));
   else if (report.why === "flood") endRun(run, { kind: "refused", message: `the run sent ${report.message}` });
-  else fail(run, report.message);
+  // the message may be the guest's: it must not pass for one of the pool's own
+  else fail(run, `the sandbox process failed: ${report.message}`);
 }
 
 function fail(run: PoolRun, message: string): void {
-  endRun(run, { kind: "host-failure", message });
+  endRun(run, { kind: "host-failure", reason: "protocol", message });
 }
 
 /** Without a timer, an unanswered call or a slice to come nothing can wake the guest any more: why wait for the wall? */

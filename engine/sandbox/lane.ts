@@ -1,18 +1,9 @@
 import { hearSlice } from "./guest-report.ts";
-import {
-  endRun,
-  nextCommand,
-  outOfMemory,
-  overBudget,
-  type PoolRun,
-  rewind,
-  type Slice,
-  wallLeftMs,
-} from "./pool-run.ts";
+import { endRun, nextCommand, overBudget, type PoolRun, type Slice, wallLeftMs } from "./pool-run.ts";
 import type { Report } from "./protocol.ts";
-import { residentBytes } from "./resident-memory.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
 import type { Shares } from "./shares.ts";
+import { createWeights, noteSlice, type Weights } from "./weights.ts";
 
 type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
 
@@ -27,7 +18,8 @@ export type Lane = {
   /** Runs with a backlog, in order. */
   queue: PoolRun[];
   current: PoolRun | undefined;
-  /** When the slice under way should have come back by, on the clock of `performance.now()`. */
+  /** When its own limit should have stopped the slice under way, and when it is given up, on the clock of `performance.now()`. */
+  lateMs: number;
   dueMs: number;
   /** Until when the lane counts as one for tenants that hold processes for long. */
   heavyUntilMs: number;
@@ -36,9 +28,16 @@ export type Lane = {
   /** Keys of the isolates that are likely idle in the process, and code that it has been sent. */
   warm: Set<string>;
   known: Set<string>;
-  /** The slice that was under way when the process was last weighed, and its weight when that slice was first seen. */
-  weighed: { slice: Slice; bytes: number } | undefined;
+  /** The slice that was under way when the process was last looked at, and its weight and CPU time when that was first seen. */
+  seen: { slice: Slice; bytes: number; cpuMs: number; grownBytes: number } | undefined;
+  weights: Weights;
+  /** What the process last said that it holds, and whoever waits for what it says next. */
+  counts: Counts;
+  counting: PromiseWithResolvers<void> | undefined;
 };
+
+/** Isolates of a process, and what they hold of isolated-vm. */
+export type Counts = { idle: number; live: number; handles: number };
 
 /** What a lane tells the pool. */
 export type LaneEvents = {
@@ -50,10 +49,11 @@ export type LaneEvents = {
 };
 
 const overdueSlackMs = 150;
+/** A slice that its own limit stops has come back by then. */
+const lateSlackMs = 10;
 /** Light runs keep away from a lane for so long after a heavy one was in it: the next one is likely to come soon. */
 const heavyRestMs = 1000;
 const warmMax = 256;
-const swellSlackBytes = 64 << 20;
 
 /** Starts a process and the lane around it. `shares` decides whose slice is next, and is told what each one took. */
 export function openLane(terms: ProcessTerms, slot: number, shares: Shares, events: LaneEvents): Lane {
@@ -71,21 +71,36 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
       onReport: (report, body) => hear(lane, report, body),
       onEnd: (end) => {
         lane.state = "ended";
+        lane.counting?.resolve();
         events.onEnd(lane, end);
       },
     }),
     runs: new Set(),
     queue: [],
     current: undefined,
+    lateMs: 0,
     dueMs: 0,
     heavyUntilMs: 0,
     state: "starting",
     wasReady: false,
     warm: new Set(),
     known: new Set(),
-    weighed: undefined,
+    seen: undefined,
+    weights: createWeights(),
+    counts: { idle: 0, live: 0, handles: 0 },
+    counting: undefined,
   };
   return lane;
+}
+
+/** Has the process say anew what it holds. Resolves when `lane.counts` is of now: after the slice that is under way. */
+export function count(lane: Lane): Promise<void> {
+  if (lane.state !== "ready") return Promise.resolve();
+  if (!lane.counting) {
+    lane.counting = Promise.withResolvers();
+    lane.process.send({ do: "count" }, "");
+  }
+  return lane.counting.promise;
 }
 
 /** Gives a run a home in this lane. */
@@ -139,14 +154,22 @@ function enter(lane: Lane, run: PoolRun, slice: Slice): void {
   lane.known.add(codeHash);
   lane.warm.delete(run.key);
   const nowMs = performance.now();
+  lane.lateMs = nowMs + sliceMs + lateSlackMs;
   lane.dueMs = nowMs + 2 * sliceMs + overdueSlackMs;
   if (lane.shares.isHeavy(run.job.tenant)) lane.heavyUntilMs = nowMs + sliceMs + heavyRestMs;
   lane.process.send(command, body);
 }
 
 function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: string): void {
+  if (report.kind === "counts" && lane.counting) {
+    const { idle, live, handles } = report;
+    lane.counts = { idle, live, handles };
+    lane.counting.resolve();
+    lane.counting = undefined;
+    return;
+  }
   const run = lane.current;
-  if (!run || report.run !== run.job.runId) {
+  if (!run || report.kind === "counts" || report.run !== run.job.runId) {
     lane.process.kill({ reason: "lied", message: "the sandbox process broke the protocol" });
     return;
   }
@@ -162,11 +185,14 @@ function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: stri
 }
 
 function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): void {
-  lane.shares.charge(run.job.tenant, Math.max(0, report.cpuMs - run.cpuMs));
+  const cpuMs = Math.max(0, report.cpuMs - run.cpuMs);
+  lane.shares.charge(run.job.tenant, cpuMs);
+  noteSlice(lane.weights, run, cpuMs);
   hearSlice(run, report, body);
   if (report.kind === "failed" || !report.ended) return;
   run.forgotten = true;
-  if (!run.outcome) endRun(run, { kind: "host-failure", message: "the sandbox process broke the protocol" });
+  if (!run.outcome)
+    endRun(run, { kind: "host-failure", reason: "protocol", message: "the sandbox process broke the protocol" });
 }
 
 function leave(lane: Lane, run: PoolRun): void {
@@ -185,60 +211,4 @@ function keepWarm({ warm }: Lane, key: string): void {
   warm.add(key);
   const [oldest] = warm;
   if (warm.size > warmMax && oldest !== undefined) warm.delete(oldest);
-}
-
-/** Looks after a process: ends one that does not come back from a slice, or takes too much memory. */
-export function watch(lane: Lane, capBytes: number): void {
-  const slice = lane.current?.inFlight;
-  // the report may be waiting to be read while this process was busy: look once more after the next reads
-  if (slice && performance.now() > lane.dueMs) setImmediate(() => suspect(lane, slice));
-  weigh(lane, capBytes);
-}
-
-function suspect(lane: Lane, slice: Slice): void {
-  if (lane.current?.inFlight !== slice) return;
-  lane.process.kill({ reason: "overdue", message: "the sandbox process did not come back from the run" });
-}
-
-/**
- * Ends a process in which one slice, seen at two weighings, has taken far more memory than its run may use. A process past
- * `capBytes` without that is ended too, but no run is to blame.
- */
-function weigh(lane: Lane, capBytes: number): void {
-  const pid = lane.process.pid();
-  const bytes = pid === undefined ? undefined : residentBytes(pid);
-  if (bytes === undefined || lane.state !== "ready") return;
-  const slice = lane.current?.inFlight;
-  if (lane.weighed?.slice !== slice) lane.weighed = slice && { slice, bytes };
-  const grownBytes = lane.weighed ? bytes - lane.weighed.bytes : 0;
-  const budgetBytes = lane.current?.job.budgets.memoryBytes ?? 0;
-  if (grownBytes > 3 * budgetBytes + swellSlackBytes || (bytes > capBytes && grownBytes > budgetBytes)) {
-    lane.process.kill({ reason: "swollen", message: "the run used too much memory" });
-  } else if (bytes > capBytes) {
-    lane.process.kill({ reason: "killed", message: "the sandbox process used too much memory" });
-  }
-}
-
-/** What becomes of a run whose process has ended: its verdict if it is to blame, otherwise another try elsewhere. */
-export function judge(lane: Lane, run: PoolRun, end: ProcessEnd): "blamed" | "again" | "over" {
-  if (run.outcome) return "over";
-  const inside = lane.current === run && run.inFlight !== undefined;
-  const guilty = inside && end.reason !== "killed" && end.reason !== "closed";
-  if (guilty) {
-    lane.shares.charge(run.job.tenant, run.job.budgets.cpuMs);
-    // a process that did not come back told no CPU time either; it was busy all the while
-    if (end.reason === "overdue") run.cpuMs = Math.max(run.cpuMs, run.job.budgets.cpuMs);
-    if (end.reason === "overdue") endRun(run, overBudget(run));
-    else if (end.reason === "swollen" || end.reason === "out-of-memory") endRun(run, outOfMemory(run));
-    else endRun(run, { kind: "host-failure", message: end.message });
-    return "blamed";
-  }
-  run.deaths += 1;
-  if (inside) run.deathsInside += 1;
-  if (run.deathsInside > 2 || run.deaths > 5) {
-    endRun(run, { kind: "host-failure", message: end.message });
-    return "over";
-  }
-  rewind(run);
-  return "again";
 }

@@ -38,6 +38,8 @@ export type PoolRun = {
   /** How many processes died under it, and how many of those while it was in the guest. */
   deaths: number;
   deathsInside: number;
+  /** Memory of its process that it seems to have taken. */
+  heldBytes: number;
   outcome: SandboxOutcome | undefined;
   /** Whether the process has let go of the run of itself. */
   forgotten: boolean;
@@ -72,6 +74,7 @@ export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
     cpuMs: 0,
     deaths: 0,
     deathsInside: 0,
+    heldBytes: 0,
     outcome: undefined,
     forgotten: false,
     wake: () => {},
@@ -137,6 +140,7 @@ export function rewind(run: PoolRun): void {
   run.history = [];
   run.inFlight = undefined;
   run.cpuMs = 0;
+  run.heldBytes = 0;
 }
 
 /** The outcome of a run that used up its wall budget, or its CPU budget. */

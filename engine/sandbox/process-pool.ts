@@ -1,12 +1,18 @@
+// Past 250 lines: the pool is one machine of places, processes and runs; what can stand alone stands beside it.
 import { availableParallelism } from "node:os";
-import type { HostCallHandler, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
+import type { HostCallHandler, Rest, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { type Breaker, type BreakerTerms, createBreaker } from "./breaker.ts";
 import { childProgram } from "./child-program.ts";
-import { board, judge, type Lane, type LaneEvents, openLane, watch } from "./lane.ts";
+import { judge } from "./judge.ts";
+import { type Lane, type LaneEvents, openLane } from "./lane.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
+import { statsOf } from "./pool-stats.ts";
 import type { ProcessEnd } from "./sandbox-process.ts";
+import { isFree, mayTake, rise, seat } from "./seating.ts";
 import { createShares, type Shares } from "./shares.ts";
+import { createTally, type Tally, tallyRun } from "./tally.ts";
 import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
+import { watch } from "./watchdog.ts";
 
 /** How large a pool may be. Every option has a default. */
 export type ProcessPoolOptions = {
@@ -24,6 +30,8 @@ export type ProcessPoolOptions = {
   residentBytes?: number;
   /** A tenant whose runs end processes is made to rest. Default: 5 within a minute, for half a minute. */
   breaker?: BreakerTerms;
+  /** Told once of each tenant that begins to rest. */
+  onRest?: (rest: Rest) => void;
 };
 
 type Pool = {
@@ -31,6 +39,7 @@ type Pool = {
   readonly breaker: Breaker;
   readonly shares: Shares;
   readonly room: WaitingRoom;
+  readonly tally: Tally;
   readonly events: LaneEvents;
   lanes: Lane[];
   spare: Lane | undefined;
@@ -51,14 +60,13 @@ const defaults: Required<ProcessPoolOptions> = {
   writableKib: 1_000_000,
   residentBytes: 768 << 20,
   breaker: { kills: 5, withinMs: 60_000, restMs: 30_000 },
+  onRest: () => {},
 };
 
 const spareSlot = -1;
 const watchEveryMs = 20;
-/** A tenant may hold so many times as many places as are left beside one, in the processes and in the waiting room. */
-const shareOfFree = 3;
 const restartMs = { first: 100, longest: 5000 };
-const busyMessage = "sandbox is busy";
+const busy: SandboxOutcome = { kind: "host-failure", reason: "busy", message: "the sandbox is busy" };
 
 /**
  * A sandbox of hardened child processes, each holding isolated-vm isolates. Starts them at once. `close` it, or its processes
@@ -68,9 +76,13 @@ export function createProcessPool(options: ProcessPoolOptions = {}): Sandbox {
   const merged = { ...defaults, ...options };
   const pool: Pool = {
     options: merged,
-    breaker: createBreaker(merged.breaker),
+    breaker: createBreaker(merged.breaker, (rest) => {
+      pool.tally.restsBegun += 1;
+      merged.onRest(rest);
+    }),
     shares: createShares(),
     room: createWaitingRoom(),
+    tally: createTally(),
     events: {
       onReady: () => {
         pool.failedStarts = 0;
@@ -106,13 +118,10 @@ export function createProcessPool(options: ProcessPoolOptions = {}): Sandbox {
       return { ok: true, defaultExport: String(outcome.value) };
     },
     ready: async () => !pool.closed && pool.lanes.some((lane) => isFree(pool, lane) && lane.state === "ready"),
+    stats: () => statsOf(pool),
+    resting: () => pool.breaker.rests(),
     close: () => close(pool),
   };
-}
-
-/** Whether a run was turned away because too many others were waiting: try again later, nothing was started. */
-export function isBusy(outcome: SandboxOutcome): boolean {
-  return outcome.kind === "host-failure" && outcome.message === busyMessage;
 }
 
 const noHost: HostCallHandler = async () => ({ ok: false, error: { name: "Error", message: "not available" } });
@@ -129,6 +138,8 @@ function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "
       clearTimeout(expire);
       job.signal?.removeEventListener("abort", cancel);
       pool.runs.delete(made);
+      pool.room.remove(made);
+      tallyRun(pool.tally, done.outcome);
       if (pool.runs.size === 0) stopWatching(pool);
       resolve(done);
     },
@@ -141,94 +152,33 @@ function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "
   job.signal?.addEventListener("abort", cancel, { once: true });
   pool.runs.add(made);
   startWatching(pool);
-  const roomLeft = pool.options.waitingRuns - pool.room.size();
-  const mayWait = mayTake(pool.room.of(job.tenant), roomLeft);
+  const mayWait = mayTake(pool.room.of(job.tenant), pool.options.waitingRuns - pool.room.size());
   pool.room.add(made);
   seat(pool);
-  if (!mayWait && pool.room.remove(made)) endRun(made, { kind: "host-failure", message: busyMessage });
+  if (!mayWait && pool.room.remove(made)) endRun(made, busy);
   return promise;
 }
 
 function refuse(pool: Pool, job: SandboxJob): SandboxOutcome | undefined {
   if (pool.closed || job.signal?.aborted) return { kind: "cancelled", message: "the run was cancelled" };
-  if (pool.breaker.isOpen(job.tenant)) {
-    return { kind: "host-failure", message: "the workflow is resting: its runs have ended too many sandbox processes" };
+  const retryAfterMs = pool.breaker.restLeftMs(job.tenant);
+  if (retryAfterMs > 0) {
+    const message = "the workflow is resting: its runs have ended too many sandbox processes";
+    return { kind: "host-failure", reason: "resting", message, retryAfterMs };
   }
   return undefined;
-}
-
-/** Whether a tenant that has `taken` places may have one of those `left`: a crowd of one leaves some to others. */
-function mayTake(taken: number, left: number): boolean {
-  return left > 0 && (taken === 0 || taken < shareOfFree * (left - 1));
 }
 
 /** A run that is in the guest ends by its slice's own limit, or by the watchdog. */
 function onWall(pool: Pool, made: PoolRun): void {
   if (made.inFlight) return;
   const began = made.history.length > 0 || made.deaths > 0;
-  pool.room.remove(made);
   if (began) endRun(made, overBudget(made));
-  else endRun(made, { kind: "host-failure", message: pool.trouble || busyMessage });
-}
-
-/** Gives waiting runs their places, those first whose tenants have the fewest. */
-function seat(pool: Pool): void {
-  while (pool.room.size() > 0) {
-    const left = placesLeft(pool);
-    const next = pool.room.next((tenant) => {
-      const seated = pool.seated.get(tenant) ?? 0;
-      return mayTake(seated, left) && hasLane(pool, tenant) ? seated : undefined;
-    });
-    if (!next) return;
-    const lane = bestLane(pool, next);
-    if (next.outcome || !lane) continue;
-    pool.seated.set(next.job.tenant, (pool.seated.get(next.job.tenant) ?? 0) + 1);
-    board(lane, next);
+  else if (pool.failedStarts === 0) endRun(made, busy);
+  else {
+    const retryAfterMs = restartMs.longest;
+    endRun(made, { kind: "host-failure", reason: "no-process", message: pool.trouble, retryAfterMs });
   }
-}
-
-function rise({ seated }: Pool, { job }: PoolRun): void {
-  const left = (seated.get(job.tenant) ?? 0) - 1;
-  if (left > 0) seated.set(job.tenant, left);
-  else seated.delete(job.tenant);
-}
-
-function placesLeft({ lanes, options }: Pool): number {
-  return lanes.reduce((left, lane) => left + (lane.state === "ended" ? 0 : options.runsPerProcess - lane.runs.size), 0);
-}
-
-function hasLane(pool: Pool, tenant: string): boolean {
-  return pool.lanes.some((lane) => isOpenTo(pool, lane, tenant));
-}
-
-/** Tenants that hold processes for long share the first half of them, so that the others have some without. */
-function isOpenTo(pool: Pool, lane: Lane, tenant: string): boolean {
-  if (!isFree(pool, lane)) return false;
-  return lane.slot < Math.max(1, pool.options.processes >> 1) || !pool.shares.isHeavy(tenant);
-}
-
-function bestLane(pool: Pool, { job, key }: PoolRun): Lane | undefined {
-  const nowMs = performance.now();
-  const isHeavy = pool.shares.isHeavy(job.tenant);
-  let best: Lane | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const lane of pool.lanes) {
-    if (!isOpenTo(pool, lane, job.tenant)) continue;
-    const cost =
-      (!isHeavy && lane.heavyUntilMs > nowMs ? 2000 : 0) +
-      (lane.state === "ready" ? 0 : 1000) +
-      10 * (lane.queue.length + (lane.current ? 1 : 0)) +
-      lane.runs.size -
-      (lane.warm.has(key) ? 5 : 0);
-    if (cost >= least) continue;
-    best = lane;
-    least = cost;
-  }
-  return best;
-}
-
-function isFree(pool: Pool, lane: Lane): boolean {
-  return lane.state !== "ended" && lane.runs.size < pool.options.runsPerProcess;
 }
 
 /** Opens lanes until there are enough, the warm spare first in line, and one spare more. */
@@ -254,6 +204,7 @@ function newLane(pool: Pool): Lane {
 function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
   pool.lanes = pool.lanes.filter((other) => other !== lane);
   if (pool.spare === lane) pool.spare = undefined;
+  pool.tally.processesEnded[end.reason] += 1;
   if (pool.closed) return;
   const again: PoolRun[] = [];
   for (const made of [...lane.runs]) {
@@ -263,17 +214,15 @@ function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
     if (verdict === "again") again.push(made);
   }
   lane.runs.clear();
+  pool.tally.runsReplayed += again.filter(({ echoes }) => echoes > 0).length;
   for (const made of again.reverse()) pool.room.addFirst(made);
   if (!lane.wasReady && end.reason !== "closed") {
     pool.failedStarts += 1;
     pool.trouble = end.message;
   }
-  if (pool.failedStarts === 0) {
-    refill(pool);
-    return;
-  }
   const delayMs = Math.min(restartMs.first * 2 ** pool.failedStarts, restartMs.longest);
-  setTimeout(() => refill(pool), delayMs).unref();
+  if (pool.failedStarts === 0) refill(pool);
+  else setTimeout(() => refill(pool), delayMs).unref();
 }
 
 function startWatching(pool: Pool): void {

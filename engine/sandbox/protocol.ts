@@ -2,8 +2,8 @@ import * as v from "valibot";
 import type { Json } from "../../schemas/json.ts";
 
 /**
- * What the supervisor tells a sandbox process; the body beside it is named in each case. Every command but `hello`
- * and `drop` is one slice: the process answers it with exactly one report before it reads the next.
+ * What the supervisor tells a sandbox process; the body beside it is named in each case. Every command but `hello`,
+ * `drop` and `count` is one slice: the process answers it with exactly one report before it reads the next.
  */
 export type Command =
   /** Body: the guest's prelude. Answered by `ready`. */
@@ -15,7 +15,9 @@ export type Command =
   | ({ do: "settle"; run: string; id: number; ok: boolean } & Turn)
   | ({ do: "fire"; run: string; id: number } & Turn)
   /** Forget the run; its isolate may serve again only if `reuse`. No answer. */
-  | { do: "drop"; run: string; reuse: boolean };
+  | { do: "drop"; run: string; reuse: boolean }
+  /** What does the process hold? Answered by `counts`, between slices. */
+  | { do: "count" };
 
 /** What a slice may take, and the time its clock shows. */
 export type Turn = { sliceMs: number; nowMs: number };
@@ -31,6 +33,8 @@ export type StartTerms = {
   resultBytes: number;
   logBytes: number;
 };
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 
 /** What a sandbox process reports. It is hostile territory: nothing in it is believed before it is parsed. */
 export const Report = v.variant("kind", [
@@ -50,13 +54,15 @@ export const Report = v.variant("kind", [
     why: v.picklist(["timeout", "memory", "flood", "crash"]),
     message: v.string(),
   }),
+  /** Isolates that are idle, and those in a run; and what they hold of isolated-vm: scripts, contexts, references. */
+  v.object({ kind: v.literal("counts"), idle: Count, live: Count, handles: Count }),
 ]);
 export type Report = v.InferOutput<typeof Report>;
 
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
-
 /** Not checked again: it is part of a text that `JSON.parse` has just read. */
 const ParsedJson = v.custom<Json>((value) => value !== undefined);
+
+const text = (maxChars: number) => v.pipe(v.string(), v.maxLength(maxChars));
 
 /** What a guest said in one slice, in order: the body of a `slice` or `failed` report. */
 export const GuestRecords = v.array(
@@ -68,12 +74,12 @@ export const GuestRecords = v.array(
       text: v.string(),
     }),
     v.object({ k: v.literal("truncated") }),
-    v.object({ k: v.literal("call"), seq: Count, name: v.string(), args: ParsedJson }),
+    v.object({ k: v.literal("call"), seq: Count, name: text(64), args: ParsedJson }),
     v.object({ k: v.literal("timer"), id: Count, ms: v.pipe(v.number(), v.minValue(0)) }),
     v.object({ k: v.literal("clear"), id: Count }),
     v.object({ k: v.literal("returned"), value: ParsedJson }),
-    v.object({ k: v.literal("refused"), message: v.string() }),
-    v.object({ k: v.literal("threw"), name: v.string(), message: v.string(), stack: v.string() }),
+    v.object({ k: v.literal("refused"), message: text(4096) }),
+    v.object({ k: v.literal("threw"), name: text(256), message: text(4096), stack: text(8192) }),
     v.object({ k: v.literal("stray"), id: Count }),
   ]),
 );

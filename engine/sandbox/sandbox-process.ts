@@ -1,15 +1,13 @@
 import * as v from "valibot";
+import type { ProcessEndReason } from "../sandbox.ts";
 import type { ChildProgram } from "./child-program.ts";
 import { createFrameReader, encodeFrame, type Frame } from "./frames.ts";
 import { reportMaxBytes } from "./limits.ts";
 import { type Command, Report } from "./protocol.ts";
 import { type Child, spawnChild } from "./spawn-child.ts";
 
-/** Why a process is no more. `overdue`, `swollen` and `lied` are the supervisor's own kills. */
-export type ProcessEnd = {
-  reason: "overdue" | "swollen" | "lied" | "out-of-memory" | "crashed" | "killed" | "closed";
-  message: string;
-};
+/** Why a process is no more. */
+export type ProcessEnd = { reason: ProcessEndReason; message: string };
 
 /** What its owner is told: `onReport` once per slice, `onEnd` once, last. `body` is the guest's and not parsed yet. */
 export type ProcessEvents = {

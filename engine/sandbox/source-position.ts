@@ -29,6 +29,16 @@ export function sourceStack(sourceMap: string, stack: string): string {
   });
 }
 
+/**
+ * A stack, or a text with stacks in it, as its author may read it: places in the author's TypeScript, without the frames of
+ * what the compiler and the sandbox put around the workflow.
+ */
+export function readableStack(sourceMap: string, text: string): string {
+  if (!/workflow\.js:\d|scrip:prelude/.test(text)) return text;
+  const lines = sourceStack(sourceMap, text).split("\n");
+  return lines.filter((line) => !/^\s*at .*(?:workflow\.js:\d+|scrip:prelude)/.test(line)).join("\n");
+}
+
 /** The segments of each line. Every number is the difference to the one before it in the whole map, columns to that of their line (ECMA-426). */
 function readMap(sourceMap: string): Segment[][] {
   const { sources, mappings } = v.parse(MapText, sourceMap);

@@ -3,6 +3,7 @@ import { hearSlice } from "./guest-report.ts";
 import { reportMaxChars } from "./limits.ts";
 import { createRun, endRun, nextCommand, type PoolRun, type Slice } from "./pool-run.ts";
 import type { Report } from "./protocol.ts";
+import { createTally, type Tally, tallyRun } from "./tally.ts";
 
 /** A Worker made of texts, as Cloudflare's Worker Loader takes it. */
 type WorkerCode = {
@@ -44,9 +45,14 @@ const lastMark = "!";
 /**
  * A sandbox of Workers made on the fly, one for each run: Cloudflare's runtime keeps them apart, ends one that takes more
  * CPU time than its budget or more than 128 MB, and lets none of them reach anything. What they say is judged as that of a
- * sandbox process. Locally workerd enforces no limits: an infinite loop stops all of it.
+ * sandbox process. Locally workerd enforces no limits: an infinite loop stops all of it. There are no processes, so no
+ * tenant ever rests; what ended is counted in `tally`, which the sandboxes of an isolate may share.
  */
-export function createWorkerLoaderSandbox(loader: WorkerLoader, guest: GuestModules): Sandbox {
+export function createWorkerLoaderSandbox(
+  loader: WorkerLoader,
+  guest: GuestModules,
+  tally: Tally = createTally(),
+): Sandbox {
   const runs = new Set<PoolRun>();
   let closed = false;
   const run = (job: SandboxJob, host: HostCallHandler, mode: PoolRun["mode"]): Promise<SandboxRun> => {
@@ -65,6 +71,7 @@ export function createWorkerLoaderSandbox(loader: WorkerLoader, guest: GuestModu
         clearTimeout(expire);
         job.signal?.removeEventListener("abort", cancel);
         runs.delete(made);
+        tallyRun(tally, done.outcome);
         resolve(done);
       },
     });
@@ -85,6 +92,14 @@ export function createWorkerLoaderSandbox(loader: WorkerLoader, guest: GuestModu
       return { ok: true, defaultExport: String(outcome.value) };
     },
     ready: async () => !closed,
+    stats: async () => ({
+      processes: [],
+      runsUnderWay: runs.size,
+      runsWaiting: 0,
+      resting: [],
+      ...structuredClone(tally),
+    }),
+    resting: () => [],
     async close() {
       closed = true;
       for (const made of [...runs]) endRun(made, { kind: "cancelled", message: "the sandbox was closed" });
@@ -99,7 +114,8 @@ function begin(run: PoolRun, loader: WorkerLoader, guest: GuestModules): void {
   try {
     lead(run, loader, guest);
   } catch (error) {
-    endRun(run, { kind: "host-failure", message: error instanceof Error ? error.message : String(error) });
+    const message = error instanceof Error ? error.message : String(error);
+    endRun(run, { kind: "host-failure", reason: "no-process", message });
   }
 }
 
@@ -121,7 +137,7 @@ function lead(run: PoolRun, loader: WorkerLoader, guest: GuestModules): void {
     if (run.outcome) inside[Symbol.dispose]();
   };
   run.wake = () => {
-    goOn().catch((error: unknown) => endRun(run, { kind: "host-failure", message: String(error) }));
+    goOn().catch((error: unknown) => endRun(run, { kind: "host-failure", reason: "protocol", message: String(error) }));
   };
   run.wake();
 }
@@ -164,6 +180,10 @@ function hearEnd(run: PoolRun, error: unknown): void {
     return;
   }
   const why = whyEnded(message);
+  if (why === "crash") {
+    endRun(run, { kind: "host-failure", reason: "process-lost", message: `the Worker of the run failed: ${message}` });
+    return;
+  }
   hearSlice(run, { kind: "failed", why, message, ...report, cpuMs: why === "timeout" ? budgetMs : run.cpuMs }, "[]");
 }
 

@@ -67,7 +67,7 @@ async function claim(engine: Engine, { name, onceSinceMs }: TaskToRun): Promise<
   const startedAt = engine.now();
   const lease = { claimId: crypto.randomUUID(), leaseUntil: startedAt + leaseMs, startedAt };
   const isDue = onceSinceMs === null ? undefined : or(lt(tasks.startedAt, onceSinceMs), gt(tasks.leaseUntil, 0));
-  const [claimed] = await engine.storage.write((tx) =>
+  const [claimed] = await engine.storage.writeOne((tx) =>
     tx
       .insert(tasks)
       .values({ name, ...lease })
@@ -85,7 +85,7 @@ async function startOf({ storage, now }: Engine, name: string): Promise<number> 
 /** False when somebody else has the task by now. */
 async function renew(engine: Engine, claimed: Claimed): Promise<boolean> {
   const leaseUntil = engine.now() + leaseMs;
-  const kept = await engine.storage.write((tx) =>
+  const kept = await engine.storage.writeOne((tx) =>
     tx.update(tasks).set({ leaseUntil }).where(ofClaim(claimed)).returning({ name: tasks.name }),
   );
   return kept.length === 1;
@@ -96,7 +96,7 @@ async function finish(
   claimed: Claimed,
   end: { finishedAt: number; outcome: TaskOutcome },
 ): Promise<void> {
-  await engine.storage.write((tx) =>
+  await engine.storage.writeOne((tx) =>
     tx
       .update(tasks)
       .set({ ...end, leaseUntil: 0 })

@@ -66,7 +66,7 @@ async function cursorOf(engine: Engine, account: Account): Promise<number> {
   const readUntil = engine.now() - dayMs;
   const { environment, accountId } = account;
   const first = { environmentId: environment.id, accountId, readUntil };
-  await engine.storage.write((tx) => tx.insert(stripeCursors).values(first).onConflictDoNothing());
+  await engine.storage.writeOne((tx) => tx.insert(stripeCursors).values(first).onConflictDoNothing());
   return readUntil;
 }
 

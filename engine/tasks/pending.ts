@@ -6,7 +6,7 @@ import type { Environment } from "../environments.ts";
 import { fulfill } from "../fulfill.ts";
 import type { Purchase } from "../fulfilment/settling.ts";
 import type { SessionState } from "../fulfilment/truth.ts";
-import { isStorageError } from "../storage.ts";
+import { isStorageError } from "../storage-fault.ts";
 import type { Patience } from "./patience.ts";
 import { isUnreachable, type TaskRun } from "./task-run.ts";
 
@@ -81,7 +81,7 @@ export async function askAbout(engine: Engine, run: TaskRun, asking: Asking): Pr
   });
   if (answered.length === 0) return;
   const askedAt = engine.now();
-  await engine.storage.write((tx) => tx.update(purchases).set({ askedAt }).where(inArray(purchases.id, answered)));
+  await engine.storage.writeOne((tx) => tx.update(purchases).set({ askedAt }).where(inArray(purchases.id, answered)));
 }
 
 async function giveOver(run: TaskRun, purchase: Purchase, onUnknown: Asking["onUnknown"]): Promise<void> {

@@ -1,4 +1,5 @@
 import { and, eq, inArray, lt, notExists, sql } from "drizzle-orm";
+import { workflowEffects } from "../../schemas/identity-tables.ts";
 import { purchases, purchaseTokens, stripeEvents } from "../../schemas/sales-tables.ts";
 import { webhookAttempts, webhookDeliveries, webhookMessages } from "../../schemas/webhook-tables.ts";
 import type { Engine } from "../engine.ts";
@@ -15,7 +16,8 @@ const mostBatches = 200;
 /**
  * Deletes what nobody needs any more, in short transactions with room for others between them. Counts `purchasesDeleted`
  * (expired for 30 days), `tokensDeleted` (over for a day), `stripeEventsDeleted` (handled 40 days ago; Stripe lists none
- * that are older than 30), `sessionsDeleted` (over) and `webhookMessagesDeleted` (30 days old, finished).
+ * that are older than 30), `effectsDeleted` (40 days old; no token can be redeemed for longer than 30), `sessionsDeleted`
+ * (over) and `webhookMessagesDeleted` (30 days old, finished).
  */
 export async function sweep(engine: Engine, run: TaskRun): Promise<void> {
   const nowMs = engine.now();
@@ -26,6 +28,7 @@ export async function sweep(engine: Engine, run: TaskRun): Promise<void> {
   }
   await inBatches(engine, run, "tokensDeleted", (tx) => deleteTokens(tx, nowMs));
   await inBatches(engine, run, "stripeEventsDeleted", (tx) => deleteStripeEvents(tx, nowMs));
+  await inBatches(engine, run, "effectsDeleted", (tx) => deleteEffects(tx, nowMs));
   if (!run.signal.aborted) run.count("sessionsDeleted", await pruneSessions(engine));
 }
 
@@ -68,6 +71,14 @@ function deleteStripeEvents(tx: Database, nowMs: number) {
   const oldest = sql`(select rowid as number, handled_at from ${stripeEvents} order by rowid limit ${batchSize})`;
   const old = sql`rowid in (select number from ${oldest} where handled_at < ${nowMs - 40 * dayMs})`;
   return tx.delete(stripeEvents).where(old).returning({ eventId, handledAt });
+}
+
+/** They stand in the order in which they were made, too. */
+function deleteEffects(tx: Database, nowMs: number) {
+  const { call, createdAt } = workflowEffects;
+  const oldest = sql`(select rowid as number, created_at from ${workflowEffects} order by rowid limit ${batchSize})`;
+  const old = sql`rowid in (select number from ${oldest} where created_at < ${nowMs - 40 * dayMs})`;
+  return tx.delete(workflowEffects).where(old).returning({ call, createdAt });
 }
 
 /** With its deliveries and attempts. One that somebody sent again lately, or that is being sent, stays. */

@@ -1,7 +1,7 @@
 import Stripe from "stripe";
 import type { Engine } from "../engine.ts";
 import { ScripError } from "../error.ts";
-import { isStorageError } from "../storage.ts";
+import { isStorageError } from "../storage-fault.ts";
 
 /** A run of a task while it goes on: what its work counts and tells. */
 export type TaskRun = {

@@ -29,7 +29,7 @@ export async function claimDue(engine: Engine, underWay: ReadonlyMap<string, num
     const nowMs = engine.now();
     const rowids = await choose(engine, nowMs, underWay);
     if (rowids.length === 0) return [];
-    const claimed = await engine.storage.write((tx) => claim(tx, rowids, nowMs));
+    const claimed = await engine.storage.writeOne((tx) => claim(tx, rowids, nowMs));
     // others were faster with all of them, which says nothing of the rest
     if (claimed.length > 0) return claimed;
   }

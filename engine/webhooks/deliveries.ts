@@ -105,7 +105,7 @@ export async function retryDelivery(engine: Engine, address: EndpointAddress, me
   await assertEndpoint(engine, address);
   await rowidOf(engine, address.endpointId, messageId);
   const nowMs = engine.now();
-  await engine.storage.write((tx) =>
+  await engine.storage.writeOne((tx) =>
     tx
       .update(webhookDeliveries)
       .set({ status: "pending", attempts: 0, nextAttemptAt: nowMs, leaseUntil: 0, deliveredAt: null })

@@ -88,5 +88,19 @@ export const migrations: readonly { name: string; statements: readonly string[] 
       "CREATE INDEX `entitlements_by_payment` ON `entitlements` (`environment_id`,`payment_intent_id`) WHERE payment_intent_id is not null;",
       "CREATE INDEX `stripe_accounts_by_account` ON `stripe_accounts` (`account_id`);"
     ]
+  },
+  {
+    "name": "0002_workflow_data",
+    "statements": [
+      "CREATE TABLE `custom_data` (\n\t`environment_id` text NOT NULL,\n\t`identity_key` text NOT NULL,\n\t`key` text NOT NULL,\n\t`value` text NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `identity_key`, `key`)\n);",
+      "CREATE TABLE `identity_counters` (\n\t`environment_id` text NOT NULL,\n\t`identity_key` text NOT NULL,\n\t`counter_id` text NOT NULL,\n\t`value` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `identity_key`, `counter_id`)\n);",
+      "CREATE TABLE `workflow_effects` (\n\t`environment_id` text NOT NULL,\n\t`call` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`answer` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`environment_id`, `call`, `subject`)\n);"
+    ]
+  },
+  {
+    "name": "0003_rate_limits",
+    "statements": [
+      "CREATE TABLE `rate_limits` (\n\t`window_ends_at` integer NOT NULL,\n\t`name` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`node` text NOT NULL,\n\t`count` integer NOT NULL,\n\tPRIMARY KEY(`window_ends_at`, `name`, `subject`, `node`)\n);"
+    ]
   }
 ];

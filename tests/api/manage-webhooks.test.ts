@@ -4,6 +4,7 @@ import { adminRoles, ensureAdminToken } from "../../engine/admin.ts";
 import { createEnvironment } from "../../engine/create-environment.ts";
 import { deliverDue } from "../../engine/webhooks/deliver.ts";
 import { webhookTypes } from "../../schemas/webhooks.ts";
+import { onServer } from "../fakes/database.ts";
 import {
   askWebhooks,
   createReceiver,
@@ -240,7 +241,8 @@ test("a secret is in no answer but the one that made it, and in no file of the d
   ];
   for (const { text } of answers) expect(text).not.toContain(secret.slice(6));
   for (const { text } of answers.slice(1)) expect(text).not.toContain(rotated.body.secret.slice(6));
-  for (const file of [world.file, `${world.file}-wal`]) {
+  // a server keeps its files to itself
+  for (const file of onServer ? [] : [world.file, `${world.file}-wal`]) {
     const bytes = await readFile(file, "latin1");
     expect(bytes).not.toContain(secret.slice(6));
     expect(bytes).not.toContain(rotated.body.secret.slice(6));

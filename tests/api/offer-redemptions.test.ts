@@ -212,7 +212,7 @@ describe("a workflow is given", () => {
       },
       resource: { id: "article-1", meta: { section: "politics" }, extra: 1 },
       env: { GREETING: "hello" },
-      utils: { integrations: { stripe: {} } },
+      utils: { integrations: { stripe: {} }, purchase: {}, entitlements: {}, identity: {} },
     });
   });
 

@@ -38,6 +38,12 @@ const sample = `export default async () => {
   const signature: ArrayBuffer = await crypto.subtle.sign("HMAC", key, secret);
   const right: boolean = await crypto.subtle.verify("HMAC", key, signature, secret);
   const digest = new Uint8Array(await crypto.subtle.digest({ name: "SHA-1" }, secret));
+  const bytes: Uint8Array<ArrayBuffer> = await new Response(secret).bytes();
+  const signal: AbortSignal = AbortSignal.any([new AbortController().signal, AbortSignal.abort()]);
+  signal.addEventListener("abort", (event: Event) => event.preventDefault(), { once: true });
+  const still: boolean = performance.now() === performance.now() && bytes.length === 6 && signal.aborted;
+  const { location } = { location: Response.redirect("https://a.example", 303).headers.get("location") };
+  if (!still || location === null || new Headers().getSetCookie().length > 0) throw new TypeError();
   const copy = structuredClone({ list: new Map([["a", new Date(0)]]) });
   let name = "";
   try { structuredClone(() => 1) } catch (error) { if (error instanceof DOMException) name = error.name + error.code }

@@ -25,6 +25,7 @@ const Question = v.variant("do", [
     module: v.object({ codeHash: v.string(), script: v.string() }),
     budgets: Budgets,
   }),
+  v.object({ do: v.literal("stats"), id: v.number() }),
   v.object({ do: v.literal("cancel"), id: v.number() }),
   v.object({ do: v.literal("answer"), id: v.number(), seq: v.number(), answer: v.custom<HostAnswer>(() => true) }),
 ]);
@@ -59,6 +60,7 @@ export default {
       const question = v.parse(Question, JSON.parse(String(data)));
       if (question.do === "run") await run(question);
       else if (question.do === "cancel") cancels.get(question.id)?.abort();
+      else if (question.do === "stats") tell({ id: question.id, stats: await sandbox.stats() });
       else if (question.do === "answer") answers.get(`${question.id}:${question.seq}`)?.(question.answer);
       else tell({ id: question.id, inspection: await sandbox.inspect(question.module, question.budgets) });
     });

@@ -1,11 +1,23 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import type { HostCall, HostCallHandler, Sandbox, SandboxInspection, SandboxRun } from "../../engine/sandbox.ts";
+import type {
+  HostCall,
+  HostCallHandler,
+  Sandbox,
+  SandboxInspection,
+  SandboxRun,
+  SandboxStats,
+} from "../../engine/sandbox.ts";
 import { startWorker } from "../fakes/worker.ts";
 import type { Question } from "./loader-bridge.ts";
 
-/** What the Worker says: a host call of a run, or how a run or an inspection ended. */
-type Told = { id: number } & ({ call: HostCall } | { run: SandboxRun } | { inspection: SandboxInspection });
+/** What the Worker says: a host call of a run, how a run or an inspection ended, or its numbers. */
+type Told = { id: number } & (
+  | { call: HostCall }
+  | { run: SandboxRun }
+  | { inspection: SandboxInspection }
+  | { stats: SandboxStats }
+);
 
 /** A sandbox of the Worker Loader in a workerd of its own, as if it were here. `close` ends that too. */
 export async function startLoaderSandbox(): Promise<Sandbox> {
@@ -44,6 +56,15 @@ export async function startLoaderSandbox(): Promise<Sandbox> {
       tell({ do: "inspect", id, module, budgets });
       return promise;
     },
+    stats() {
+      const { promise, resolve } = Promise.withResolvers<SandboxStats>();
+      const id = listen((told) => {
+        if ("stats" in told) resolve(told.stats);
+      });
+      tell({ do: "stats", id });
+      return promise;
+    },
+    resting: () => [],
     ready: async () => socket.readyState === WebSocket.OPEN,
     async close() {
       socket.close();

@@ -598,11 +598,101 @@ export function describeSandbox(
           ["a.example", 36],
         ],
         ["a request's words", "new Request('https://a.example', { method: 'post', body: 'x' }).method", "POST"],
+        [
+          "a text's bytes",
+          "[[...(await new Response('é').bytes())], (await new Response('é').arrayBuffer()) instanceof ArrayBuffer, (await new Response().bytes()).length]",
+          [[195, 169], true, 0],
+        ],
+        [
+          "bytes' text",
+          "await (async () => { const b = new Uint8Array([239, 187, 191, 195, 169]); const r = new Response(b); b[3] = 0; return [await r.clone().text(), [...(await r.clone().bytes())], await new Response(b.buffer.slice(3)).text(), r.headers.get('content-type')] })()",
+          ["é", [239, 187, 191, 195, 169], "\0\ufffd", null],
+        ],
+        [
+          "a body that is read once, and one that is not there",
+          "await (async () => { const q = new Request('https://a.example', { method: 'POST', body: 'x' }); const n = new Response(null); await n.text(); return [await q.text(), q.bodyUsed, await q.bytes().catch((e) => e.name), n.bodyUsed, await n.text()] })()",
+          ["x", true, "TypeError", false, ""],
+        ],
+        [
+          "made responses",
+          "((a, b, c) => [a.status, a.headers.get('location'), b.type, b.status, b.ok, c.headers.get('content-type')])(Response.redirect('https://a.example/x', 303), Response.error(), Response.json([1]))",
+          [303, "https://a.example/x", "error", 0, false, "application/json"],
+        ],
+        [
+          "statuses that are none",
+          "[() => Response.redirect('https://a.example', 200), () => new Response('', { status: 99 })].map((f) => { try { f() } catch (e) { return e.name } })",
+          ["RangeError", "RangeError"],
+        ],
+        [
+          "cookies",
+          "((h) => [h.getSetCookie(), h.get('set-cookie'), [...h].length])(new Headers([['Set-Cookie', 'a=1, 2'], ['set-cookie', 'b'], ['x', 'y']]))",
+          [["a=1, 2", "b"], "a=1, 2, b", 3],
+        ],
+        [
+          "signals together",
+          "((a, b) => { const any = AbortSignal.any([a.signal, b.signal]); b.abort('b'); a.abort('a'); return [any.aborted, any.reason, AbortSignal.any([AbortSignal.abort(1), any]).reason, AbortSignal.any([]).aborted] })(new AbortController(), new AbortController())",
+          [true, "b", 1, false],
+        ],
+        [
+          "events",
+          "(() => { const t = new EventTarget(); const seen = []; const f = (e) => seen.push(e.type, e.target === t); t.addEventListener('x', f, { once: true }); t.addEventListener('x', f); t.addEventListener('x', { handleEvent: (e) => { e.preventDefault(); e.stopImmediatePropagation() } }); t.addEventListener('x', () => seen.push('no')); return [t.dispatchEvent(new Event('x', { cancelable: true })), t.dispatchEvent(new Event('x')), seen] })()",
+          [false, true, ["x", true]],
+        ],
+        [
+          "an abort's event, once",
+          "(() => { const c = new AbortController(); const s = []; c.signal.addEventListener('abort', (e) => s.push(e.type, e.target === c.signal)); c.abort(); c.abort(); return [s, c.signal instanceof EventTarget] })()",
+          [["abort", true], true],
+        ],
+        [
+          "time that stands still",
+          "((a) => [typeof a, a >= 0, performance.now() === a, performance.timeOrigin + a === Date.now(), String(performance)])(performance.now())",
+          ["number", true, true, true, "[object Performance]"],
+        ],
       ])("%s", async (_what, expression, value) => {
         const host: HostCallHandler = async () => response('{"a":1}', 201);
         const source = `export default async () => { const r = await fetch("https://api.example/"); return ${expression}; };`;
         const { outcome } = await run(source, { host });
         expect(outcome).toEqual({ kind: "returned", value });
+      });
+
+      test("bytes go out and come in as they are", async () => {
+        const { calls, handler } = recordingHost(() => ({
+          ok: true,
+          value: {
+            status: 200,
+            url: "",
+            headers: { "set-cookie": ["a", "b"] },
+            bodyBase64: "/9gAAYD+",
+            redirected: true,
+          },
+        }));
+        const source = `export default async () => {
+          const send = (body) => fetch("https://api.example/", { method: "PUT", body });
+          const r = await send(new Uint8Array([255, 0, 128]));
+          await send(new Uint16Array([1]).buffer); await send(new DataView(new ArrayBuffer(1))); await send("é");
+          return [[...(await r.clone().bytes())], (await r.text()).length, r.headers.getSetCookie(), r.redirected, r.type];
+        };`;
+        const { outcome } = await run(source, { host: handler });
+        expect(outcome).toEqual({
+          kind: "returned",
+          value: [[255, 216, 0, 1, 128, 254], 6, ["a", "b"], true, "basic"],
+        });
+        const bodies = calls.map(({ args }) => args).map((args) => Object(args).bodyBase64 ?? Object(args).body);
+        expect(bodies).toEqual(["/wCA", "AQA=", "AA==", "é"]);
+      });
+
+      test("a listener that throws is logged and stops no other", async () => {
+        const source = `export default () => {
+          const c = new AbortController();
+          let heard = 0;
+          c.signal.addEventListener("abort", () => { throw new Error("listener") });
+          c.signal.addEventListener("abort", () => { heard += 1 });
+          c.abort();
+          return heard;
+        };`;
+        const { outcome, logs } = await run(source);
+        expect(outcome).toEqual({ kind: "returned", value: 1 });
+        expect(logs.map(({ message }) => message)).toEqual([expect.stringContaining("listener")]);
       });
 
       test("an aborted fetch rejects with the signal's reason", async () => {
@@ -659,6 +749,45 @@ export function describeSandbox(
       ])("are refused for %s", async (_what, given, name) => {
         const source = `export default () => { try { crypto.getRandomValues(${given}) } catch (e) { return e.name } };`;
         expect((await run(source)).outcome).toEqual({ kind: "returned", value: name });
+      });
+    });
+
+    describe("the numbers", () => {
+      test("count every run that has ended, by how it ended", async () => {
+        const before = await sandbox.stats();
+        await run("export default () => 1;");
+        await run("export default () => { throw new Error() };");
+        await run("export default () => new Promise(() => {});");
+        await run("export default () => () => {};");
+        const after = await sandbox.stats();
+        const changed = Object.entries(after.runsEnded).filter(([kind, n]) => n !== Object(before.runsEnded)[kind]);
+        expect(changed.map(([kind, n]) => [kind, n - Object(before.runsEnded)[kind]])).toEqual([
+          ["returned", 1],
+          ["threw", 1],
+          ["timed-out", 1],
+          ["refused", 1],
+        ]);
+        expect(after).toMatchObject({ runsUnderWay: 0, runsWaiting: 0, resting: [] });
+      });
+
+      test("tell of a run that is under way", async () => {
+        const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+        const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+        const host = async () => {
+          ask();
+          await gate;
+          return response("1");
+        };
+        const running = run('export default async () => (await fetch("https://api.example/")).text();', { host });
+        await asked;
+        expect((await sandbox.stats()).runsUnderWay).toBe(1);
+        open();
+        expect((await running).outcome.kind).toBe("returned");
+        expect((await sandbox.stats()).runsUnderWay).toBe(0);
+      });
+
+      test("name nobody who rests while nobody does", () => {
+        expect(sandbox.resting()).toEqual([]);
       });
     });
 

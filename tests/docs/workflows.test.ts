@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { typeCheck } from "../../cli/type-check.ts";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
+import { createTally } from "../../engine/sandbox/tally.ts";
 import type { HostAnswer, HostCall } from "../../engine/sandbox.ts";
 import type { Json } from "../../schemas/json.ts";
 import { defaultBudgets } from "../../schemas/workflow.ts";
@@ -21,15 +22,19 @@ const workflows = new Map(
 const sandbox = createProcessPool({ processes: 1 });
 afterAll(() => sandbox.close());
 
-/** Runs a source of the page; every call of the host gets `answer`. */
-async function run(source: string, input: Json, answer: HostAnswer = { ok: true, value: null }) {
+/** Runs a source of the page; every call of the host gets `answer`, or what it says of the call. */
+async function run(
+  source: string,
+  input: Json,
+  answer: HostAnswer | ((call: HostCall) => HostAnswer) = { ok: true, value: null },
+) {
   const compilation = await compileWorkflow(source);
   if (!compilation.ok) throw new Error(JSON.stringify(compilation.problems));
   const calls: HostCall[] = [];
   const job = { runId: crypto.randomUUID(), tenant: "env:docs", module: compilation.workflow, input };
   const { outcome, logs } = await sandbox.run({ ...job, budgets: defaultBudgets }, async (call) => {
     calls.push(call);
-    return answer;
+    return typeof answer === "function" ? answer(call) : answer;
   });
   return { outcome, logs: logs.map(({ message }) => message), calls };
 }
@@ -66,6 +71,39 @@ describe("as the page says,", () => {
     expect(sold.outcome).toMatchObject({ value: { success: true, action: "navigate", url: "https://stripe.test/1" } });
     const visitor = await run(sourceOf("stripe-checkout"), { identity: { userType: "anonymous" }, offer });
     expect(visitor.outcome).toMatchObject({ value: { success: false, statusCode: 401 } });
+  });
+
+  test("buyers come back by the server's own address, to where the workflow says", async () => {
+    const utils = { returnEndpoint: "https://scrip.test/api/v1/purchases/return" };
+    const offer = { redemption: { accountId: "acct_1", instructions: { mode: "payment" } } };
+    const answer = { ok: true, status: 200, headers: {}, body: { url: "https://stripe.test/1" } };
+    const { calls } = await run(sourceOf("return"), { identity, offer, utils }, { ok: true, value: answer });
+    const to = (page: string) =>
+      `${utils.returnEndpoint}?to=${encodeURIComponent(page)}&session_id={CHECKOUT_SESSION_ID}`;
+    expect(calls[0]?.args).toMatchObject({
+      request: {
+        body: { success_url: to("https://news.example.com/welcome"), cancel_url: to("https://news.example.com/plans") },
+      },
+    });
+  });
+
+  test("a welcome is given to a user who has not been welcomed, and remembered", async () => {
+    const offer = { token: "t", redemption: { product: "digital" } };
+    const visitor = await run(sourceOf("welcome"), { identity: { userType: "anonymous" }, offer });
+    expect(visitor.outcome).toMatchObject({ value: { statusCode: 401 } });
+    const told: Record<string, Json> = {
+      "entitlements.has": false,
+      "identity.readCustomData": null,
+      "entitlements.grant": { id: "ent_1", product: "digital", startedAt: "2026-01-01", endedAt: "2026-01-15" },
+      "identity.writeCustomData": null,
+    };
+    const given = await run(sourceOf("welcome"), { identity, offer }, ({ name }) => ({
+      ok: true,
+      value: told[name] ?? null,
+    }));
+    expect(given.outcome).toMatchObject({ value: { success: true, properties: { until: "2026-01-15" } } });
+    expect(given.calls.map(({ name }) => name)).toEqual(Object.keys(told));
+    expect(given.calls[2]?.args).toEqual({ product: "digital", duration: "P14D", reason: "welcome gift" });
   });
 
   test("a gift is handed over", async () => {
@@ -139,12 +177,15 @@ test("the table of budgets has the defaults", () => {
   expect(Object.fromEntries(written.map(([name, value]) => [plain(name), Number(value)]))).toEqual(defaultBudgets);
 });
 
-test("the table of outcomes is the sandbox's closed union", () => {
-  const [, union = ""] =
-    /export type SandboxOutcome =([\s\S]*?\n {4}\};)/.exec(readDocument("engine/sandbox.ts")) ?? [];
-  const kinds = [...union.matchAll(/"([a-z-]+)"/g)].map(([, kind]) => kind);
-  const written = markedTable(page, "outcomes").slice(1);
-  expect(written.map(([name]) => plain(name)).toSorted()).toEqual(kinds.toSorted());
+test("the tables of outcomes and causes are the sandbox's closed unions", () => {
+  const { runsEnded, hostFailures } = createTally();
+  const named = (mark: string) =>
+    markedTable(page, mark)
+      .slice(1)
+      .map(([name]) => plain(name))
+      .toSorted();
+  expect(named("outcomes")).toEqual(Object.keys(runsEnded).toSorted());
+  expect(named("causes")).toEqual([...Object.keys(hostFailures), "cancelled"].toSorted());
 });
 
 test.each(["Identity", "Offer"])("the members of %s are those that the page names", (name) => {

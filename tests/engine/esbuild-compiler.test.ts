@@ -6,6 +6,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
 import { sourcePosition, sourceStack } from "../../engine/sandbox/source-position.ts";
+import { compilerChildren } from "./sandbox-children.ts";
 
 async function problemsOf(source: string) {
   const compilation = await compileWorkflow(source);
@@ -116,5 +117,26 @@ describe("the source map", () => {
     const line = script.split("\n").findIndex((text) => text.includes("globalThis.__workflow")) + 1;
     expect(sourcePosition(sourceMap, { line, column: 3 })).toBeUndefined();
     expect(sourcePosition(sourceMap, { line: 1, column: 1 })).toBeUndefined();
+  });
+});
+
+describe("the compiler goes on", () => {
+  test("after its process has ended under a source", async () => {
+    const many = Array.from({ length: 20 }, (_, i) => compileWorkflow(`export default () => ${i};`));
+    await many[0];
+    const pids = compilerChildren();
+    expect(pids).toHaveLength(1);
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    const compilations = await Promise.all(many);
+    // no more than the one that was under way, and the one that finds the process gone
+    expect(compilations.filter(({ ok }) => !ok).length).toBeLessThanOrEqual(2);
+    expect(await problemsOf("export default () => 1;")).toEqual([]);
+  });
+
+  test("beside and after a source that would take it years", async () => {
+    const years = `export default 1?${"(a):b=>1?".repeat(60)}1:2${":3".repeat(60)}`;
+    const [endless, beside] = await Promise.all([compileWorkflow(years), compileWorkflow("export default () => 1;")]);
+    expect(endless).toMatchObject({ ok: false, problems: [{ message: expect.stringContaining("too long") }] });
+    expect(beside.ok).toBe(true);
   });
 });

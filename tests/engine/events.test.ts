@@ -68,6 +68,25 @@ test("a batch that cannot be written is kept, told of, and written with the next
   expect(await engine.storage.db.select().from(events)).toHaveLength(1);
 });
 
+test("while nothing can be written nobody waits, and what is lost then is counted and told", async () => {
+  const { engine } = await open();
+  let broken = true;
+  const faults: string[] = [];
+  const storage: Storage = {
+    ...engine.storage,
+    write: (work) => (broken ? Promise.reject(new Error("away")) : engine.storage.write(work)),
+  };
+  const log = createEventLog({ storage, onFault: (fault, what) => faults.push(`${what}: ${fault}`) });
+  for (let i = 0; i < 20_000; i++) log.record(event(i));
+  await log.pressure();
+  for (let i = 0; i < 30; i++) log.record(event(i));
+  await log.pressure();
+  broken = false;
+  await log.flush();
+  expect(await engine.storage.db.$count(events)).toBe(20_000);
+  expect(faults).toContain("events were lost while none could be written: Error: 30 events");
+});
+
 test("secrets are masked by name at any depth and by value in any text", () => {
   const value = {
     identity: { userJwt: "eyJ.a.b" },

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { createProcessPool, isBusy, type ProcessPoolOptions } from "../../engine/sandbox/process-pool.ts";
-import type { HostAnswer, HostCall, Sandbox } from "../../engine/sandbox.ts";
+import { createProcessPool, type ProcessPoolOptions } from "../../engine/sandbox/process-pool.ts";
+import type { HostAnswer, HostCall, Rest, Sandbox } from "../../engine/sandbox.ts";
 import { moduleOf, recordingHost, runSource, smallBudgets } from "../contracts/sandbox.ts";
 import { isAlive, sandboxChildren } from "./sandbox-children.ts";
 
@@ -144,7 +144,7 @@ describe("a replayed run", () => {
       budgets: { wallMs: 8000 },
     });
     clearInterval(killing);
-    expect(outcome.kind).toBe("host-failure");
+    expect(outcome).toMatchObject({ kind: "host-failure", reason: "process-lost" });
   });
 });
 
@@ -160,7 +160,7 @@ describe("the pool", () => {
     expect(await sandbox.ready()).toBe(false);
     const second = run(1);
     const third = await run(2);
-    expect(isBusy(third.outcome)).toBe(true);
+    expect(third.outcome).toMatchObject({ kind: "host-failure", reason: "busy" });
     release();
     expect((await first).outcome.kind).toBe("returned");
     expect((await second).outcome.kind).toBe("returned");
@@ -174,7 +174,10 @@ describe("the pool", () => {
       expect(outcome.kind).toBe("cpu-exceeded");
     }
     const rested = await runSource(sandbox, stuck, { tenant: "crashing", budgets });
-    expect(rested.outcome).toMatchObject({ kind: "host-failure", message: expect.stringContaining("resting") });
+    expect(rested.outcome).toMatchObject({ kind: "host-failure", reason: "resting" });
+    const { retryAfterMs = 0 } = rested.outcome.kind === "host-failure" ? rested.outcome : {};
+    expect(retryAfterMs).toBeGreaterThan(50_000);
+    expect(retryAfterMs).toBeLessThanOrEqual(60_000);
     const other = await runSource(sandbox, "export default () => 1;", { tenant: "other" });
     expect(other.outcome.kind).toBe("returned");
   });
@@ -189,6 +192,80 @@ describe("the pool", () => {
       kinds.add(outcome.kind);
     }
     expect([...kinds]).toEqual(["returned"]);
+  });
+
+  test("says what its processes hold, and a thousand runs and errors leave no more behind", async () => {
+    const sandbox = await open({ processes: 1 });
+    const sources = [twoCalls, "export default () => { throw new Error() };", "export default () => () => {};"];
+    const modules = await Promise.all(sources.map(moduleOf));
+    const broken = { codeHash: "broken", script: "nope nope" };
+    const held: number[] = [];
+    for (let i = 0; i < 1000; i += 1) {
+      const module = [...modules, broken][i % 4] ?? broken;
+      const budgets = { ...smallBudgets, cpuMs: 2000 };
+      const job = { runId: `run ${i}`, tenant: "warm", module, input: { i }, budgets };
+      await sandbox.run(job, async () => text("A"));
+      if (i % 100 === 99) held.push((await sandbox.stats()).processes[0]?.handles ?? -1);
+    }
+    expect(new Set(held)).toEqual(new Set([held[0]]));
+    const { processes, runsEnded } = await sandbox.stats();
+    expect(processes).toEqual([
+      {
+        state: "ready",
+        spare: false,
+        runs: 0,
+        idleIsolates: 4,
+        liveIsolates: 0,
+        handles: held[0],
+        residentBytes: expect.any(Number),
+      },
+      expect.objectContaining({ spare: true, idleIsolates: 0, liveIsolates: 0, handles: 0 }),
+    ]);
+    expect(runsEnded).toMatchObject({ returned: 250, threw: 500, refused: 250 });
+  });
+
+  test("releases what runs held that were ended by force, in a process that lives on", async () => {
+    const sandbox = await open({ processes: 1, idleIsolates: 0 });
+    const looping = "export default () => { for (;;); };";
+    const swelling = "export default () => { const all = []; for (;;) all.push(new Array(1e5).fill(all.length)); };";
+    for (const source of [looping, swelling, looping, swelling]) {
+      const { outcome } = await runSource(sandbox, source, { budgets: { cpuMs: 60 } });
+      expect(["cpu-exceeded", "out-of-memory"]).toContain(outcome.kind);
+    }
+    const { processes } = await sandbox.stats();
+    expect(processes).toMatchObject([{ handles: 0, idleIsolates: 0, liveIsolates: 0 }, { handles: 0 }]);
+  });
+
+  test("tells of a busy process by the numbers that it last gave", async () => {
+    const sandbox = await open({ processes: 1 });
+    await runSource(sandbox, "export default () => 1;");
+    const idle = await sandbox.stats();
+    const module = await moduleOf("export default () => { for (;;); };");
+    const job = { runId: "busy", tenant: "busy", module, input: {}, budgets: { ...smallBudgets, cpuMs: 1000 } };
+    const busy = sandbox.run(job, async () => text("A"));
+    const during = await sandbox.stats();
+    expect(during).toMatchObject({ runsUnderWay: 1, processes: [{ runs: 1, liveIsolates: 0, idleIsolates: 1 }, {}] });
+    expect(during.processes[0]?.handles).toBe(idle.processes[0]?.handles);
+    expect((await busy).outcome.kind).toBe("cpu-exceeded");
+  });
+
+  test("counts the processes that end and the runs that are replayed, and tells once of a tenant that rests", async () => {
+    const told: Rest[] = [];
+    const breaker = { kills: 2, withinMs: 60_000, restMs: 60_000 };
+    const sandbox = await open({ processes: 1, breaker, onRest: (rest) => told.push(rest) });
+    const { runs, waiting, release } = waitingRuns(sandbox);
+    await waiting;
+    for (let i = 0; i < 3; i += 1) await runSource(sandbox, stuck, { tenant: "crashing", budgets: { cpuMs: 100 } });
+    release();
+    await Promise.all(runs);
+    const stats = await sandbox.stats();
+    expect(stats.processesEnded).toMatchObject({ overdue: 2, crashed: 0, killed: 0 });
+    expect(stats.runsReplayed).toBe(10);
+    expect(stats.hostFailures).toMatchObject({ resting: 1, busy: 0 });
+    expect(stats.restsBegun).toBe(1);
+    expect(stats.resting).toEqual([{ tenant: "crashing", kills: 2, leftMs: expect.any(Number) }]);
+    expect(sandbox.resting()).toMatchObject([{ tenant: "crashing", kills: 2 }]);
+    expect(told).toEqual([{ tenant: "crashing", kills: 2, leftMs: 60_000 }]);
   });
 
   test("ends its runs as cancelled and leaves no process when it is closed", async () => {

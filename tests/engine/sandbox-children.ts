@@ -2,10 +2,19 @@ import { readdirSync, readFileSync } from "node:fs";
 
 /** The ids of the sandbox processes that process `parent` has started and that still run, from Linux's `/proc`. */
 export function sandboxChildren(parent = process.pid): number[] {
+  return childrenWith("--jitless", parent);
+}
+
+/** The ids of the processes that compile for this one. */
+export function compilerChildren(): number[] {
+  return childrenWith("--service=", process.pid);
+}
+
+function childrenWith(argument: string, parent: number): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .filter((pid) => isSandboxOf(pid, parent));
+    .filter((pid) => isChild(pid, parent) && read(`/proc/${pid}/cmdline`).includes(argument));
 }
 
 /** Whether a process is there and no zombie. */
@@ -13,9 +22,8 @@ export function isAlive(pid: number): boolean {
   return !["", "Z", "X"].includes(stateOf(pid).state);
 }
 
-function isSandboxOf(pid: number, parent: number): boolean {
-  if (stateOf(pid).parent !== parent || !isAlive(pid)) return false;
-  return read(`/proc/${pid}/cmdline`).includes("--jitless");
+function isChild(pid: number, parent: number): boolean {
+  return stateOf(pid).parent === parent && isAlive(pid);
 }
 
 function stateOf(pid: number): { state: string; parent: number } {

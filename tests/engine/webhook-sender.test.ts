@@ -228,7 +228,7 @@ describe("with the real public fetch", () => {
     await new Promise<void>((done) => server?.listen(0, "127.0.0.1", done));
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
-    const loopback = createPublicFetch(() => true);
+    const loopback = createPublicFetch({ isAllowed: () => true });
     const world = await open({
       publicFetch: (input, init) =>
         loopback(String(input).replace("https://hooks.test", `http://127.0.0.1:${port}`), init),

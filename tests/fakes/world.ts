@@ -1,26 +1,28 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { createClient } from "@libsql/client";
 import type { Hono } from "hono";
 import { createApp } from "../../api/app.ts";
+import type { ClientAddress } from "../../api/rate-limits.ts";
 import { ensureAdminToken } from "../../engine/admin.ts";
+import type { BudgetMaxima } from "../../engine/budgets.ts";
 import { applyConfig } from "../../engine/config/apply.ts";
 import { createEnvironment } from "../../engine/create-environment.ts";
 import { closeEngine, createEngine, type Engine } from "../../engine/engine.ts";
 import { addWebhookSecret, connectStripeAccount } from "../../engine/integrations.ts";
 import { createKey } from "../../engine/keys.ts";
+import type { RateLimitSettings } from "../../engine/rate-limits.ts";
 import { compileWorkflow } from "../../engine/sandbox/esbuild-compiler.ts";
 import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
 import type { Sandbox } from "../../engine/sandbox.ts";
-import { createStorage, driverWaitMs, migrate } from "../../engine/storage.ts";
+import { migrate } from "../../engine/storage.ts";
 import { createVault } from "../../engine/vault.ts";
 import { createLocalStripe, type LocalStripe } from "../../local-stripe/local-stripe.ts";
 import { type Clock, createClock } from "./clock.ts";
+import { openDatabase } from "./database.ts";
 import { sampleConfig } from "./sample-config.ts";
 
-/** A whole Scrip in one test: a real database in a temp file, the real sandbox, a local Stripe, the app. */
+/** A whole Scrip in one test: a real database, in a temp file or on a server, the real sandbox, a local Stripe, the app. */
 export type World = {
   app: Hono;
   engine: Engine;
@@ -28,10 +30,13 @@ export type World = {
   clock: Clock;
   /** What was told to `onFault`. */
   faults: string[];
+  /** What was told to `onNotice`. */
+  notices: string[];
   environmentId: string;
   secretKey: string;
   publicKey: string;
   adminToken: string;
+  /** What names the database: its file, or the address of its server. */
   file: string;
   close(): Promise<void>;
 };
@@ -46,8 +51,14 @@ export type WorldOptions = {
   stripe?: LocalStripe;
   /** What stands between the engine and Stripe: it may delay, lose or change what is asked and answered. */
   between?: (stripeFetch: typeof fetch) => typeof fetch;
+  /** How much is allowed; what every server allows when left out. */
+  rateLimits?: Partial<RateLimitSettings>;
+  /** Where requests come from; nowhere that is known when left out. */
+  clientAddress?: ClientAddress;
   /** Whether Stripe's events come by webhook; without, the world is one where they never do. */
   webhooks?: boolean;
+  /** The most that a run may use. */
+  budgetMaxima?: BudgetMaxima;
 };
 
 export const origin = "https://news.example.com";
@@ -56,9 +67,11 @@ export const adminToken = "adm_of-the-tests-0123456789012345678901234567";
 /** Makes a world with the environment `env_preview`. Close it. */
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "scrip-"));
-  const file = options.file ?? join(folder, "scrip.db");
+  const database = await openDatabase(folder, options.file);
+  const { storage } = database;
   const clock = createClock(Date.parse("2026-03-01T12:00:00Z"));
   const faults: string[] = [];
+  const notices: string[] = [];
   let app: Hono | undefined;
   const deliver: typeof fetch = async (input, init) => {
     if (app === undefined) throw new Error("the server is not there yet");
@@ -73,19 +86,21 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       catalogue,
       deliver,
     });
-  const storage = createStorage(createClient({ url: pathToFileURL(file).href, timeout: driverWaitMs }));
   await migrate(storage, clock.now);
   const engine = createEngine({
     storage,
     vault: await createVault("the master key of the tests"),
     sandbox: options.sandbox ?? createProcessPool({ processes: 1 }),
+    ...(options.budgetMaxima === undefined ? {} : { budgetMaxima: options.budgetMaxima }),
     compile: compileWorkflow,
     fetch: options.between?.(stripe.fetch) ?? stripe.fetch,
     publicFetch: options.publicFetch ?? refusingFetch,
     now: clock.now,
     publicUrl: "https://scrip.test",
     stripeEndpoint: { protocol: "http", host: "stripe.test", port: 80 },
+    ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits }),
     onFault: (fault, what) => faults.push(`${what}: ${fault instanceof Error ? fault.message : fault}`),
+    onNotice: (notice) => notices.push(notice),
   });
   const environmentId = "env_preview";
   if (options.file === undefined) {
@@ -95,7 +110,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     await applyConfig(engine, environmentId, document, { author: "test", dryRun: false, expectedVersion: null });
   }
   await ensureAdminToken(engine, adminToken, { label: "test", role: "publisher" });
-  app = createApp(engine, { ownOrigins: [] });
+  app = createApp(engine, { ownOrigins: [], ...(options.clientAddress && { clientAddress: options.clientAddress }) });
   if (options.webhooks) {
     const secret = "whsec_of_the_tests";
     await addWebhookSecret(engine, environmentId, { accountId: "acct_world", secret });
@@ -107,14 +122,16 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     stripe,
     clock,
     faults,
+    notices,
     environmentId,
     secretKey: (await createKey(engine, environmentId, "sk", "test")).key,
     publicKey: (await createKey(engine, environmentId, "pk", "test")).key,
     adminToken,
-    file,
+    file: database.name,
     async close() {
       if (options.stripe === undefined) stripe.close();
       await closeEngine(engine);
+      await database.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

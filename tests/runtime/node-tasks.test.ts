@@ -68,10 +68,8 @@ test("a schedule that is stopped begins no more, and waits until what is under w
 
 test("a run that the database refuses is told to the log, and the next one comes", async () => {
   const world = await open();
-  const broken = {
-    ...world.engine,
-    storage: { ...world.engine.storage, write: () => Promise.reject(new Error("locked")) },
-  };
+  const locked = () => Promise.reject(new Error("locked"));
+  const broken = { ...world.engine, storage: { ...world.engine.storage, write: locked, writeOne: locked } };
   const pass = clockFrom("2026-03-01T12:30:59Z");
   const schedule = scheduleTasks(broken);
   await pass(1000);

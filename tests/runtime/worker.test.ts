@@ -175,6 +175,54 @@ test("what one Worker changes another knows within a second", async () => {
   await other.stop();
 });
 
+test("guesses at one address are refused after too many, by Workers that hear of each other", async () => {
+  const most = 30;
+  const limited = { ...settings, RATE_LIMIT_FAILURES: String(most) };
+  const [first, second] = [await startWorker({ settings: limited }), await startWorker({ settings: limited })];
+  const guess = async ({ url }: RunningWorker, from = "203.0.113.7") => {
+    const headers = { authorization: "Bearer sk_wrong", "cf-connecting-ip": from };
+    return (await fetch(`${url}/api/v1/events/evt_none`, { headers })).status;
+  };
+  await untilEarlyInAMinute();
+  const answers = [];
+  for (let i = 0; i <= most; i++) answers.push(await guess(first));
+  expect(answers).toEqual([...Array.from({ length: most }, () => 401), 429]);
+  expect(await guess(first, "203.0.113.8")).toBe(401);
+  let guesses = 0;
+  const refused = async () => {
+    guesses++;
+    // each tells the others after an answer, once a second
+    await guess(first);
+    return guess(second);
+  };
+  await expect.poll(refused, { timeout: 10_000, interval: 400 }).toBe(429);
+  expect(guesses).toBeLessThan(most);
+  await first.stop();
+  await second.stop();
+}, 40_000);
+
+/** So that what follows falls into one window. */
+async function untilEarlyInAMinute(): Promise<void> {
+  const left = 60_000 - (Date.now() % 60_000);
+  if (left < 15_000) await new Promise((resolve) => setTimeout(resolve, left));
+}
+
+test("a database that hangs is told as what it is, decisions go on without it, and it is used again", async () => {
+  const own = await startWorker({ settings });
+  const anonymous = () => {
+    const body = { surfaceSlug: shop.base.surfaceSlug, identity: { anonymousIdentifier: "someone" } };
+    return ask("POST", "/api/v1/surface-decisions", { body, at: own.url });
+  };
+  expect((await anonymous()).status).toBe(200);
+  database.pause();
+  const answers = await Promise.all([anonymous(), ask("GET", "/api/v1/events/evt_none", { at: own.url })]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 503]);
+  database.resume();
+  const status = async () => (await ask("GET", "/api/v1/events/evt_none", { at: own.url })).status;
+  await expect.poll(status, { timeout: 20_000 }).toBe(404);
+  await own.stop();
+}, 40_000);
+
 describe("a Worker that cannot begin", () => {
   test("says in its log what is missing, and nothing of it to visitors", async () => {
     const bare = await startWorker();

@@ -13,6 +13,7 @@ import {
   refusal,
   type Site,
   session,
+  tooMany,
 } from "./site.ts";
 import { setStage } from "./stage.ts";
 
@@ -151,6 +152,19 @@ describe("coming back with a token", () => {
     expect(paths()).toHaveLength(1);
     await later(page, 2);
     await later(page, 3);
+    await outcome(page).toEqual([completed]);
+  });
+
+  test("is tried again when the server says, where it has too many requests", async () => {
+    const { page } = await openPage(launched);
+    await page.clock.install();
+    const answers = [tooMany("40")];
+    site.answers.set("purchases/exchange", () => answers.shift() ?? exchanged());
+    await page.goto(`${addPage(site)}?allegro_purchase_token=ptk_1`);
+    await eventually(paths).toHaveLength(1);
+    await page.clock.runFor(39_000);
+    expect(paths()).toHaveLength(1);
+    await later(page, 2);
     await outcome(page).toEqual([completed]);
   });
 

@@ -2,7 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Launched } from "../browser/browser.ts";
 import { decision } from "./decisions.ts";
-import { addPage, eventually, heard, heardNames, openPage, refusal, type Site } from "./site.ts";
+import { addPage, eventually, heard, heardNames, openPage, refusal, type Site, tooMany } from "./site.ts";
 import { setStage } from "./stage.ts";
 
 let launched: Launched;
@@ -74,6 +74,37 @@ describe("redeeming", () => {
     expect(await redeem(page)).toEqual({ ok: false, reason, message, action });
     expect((await heard(page)).at(-1)).toEqual(["scrip:redemption:failed", { reason, message, action }]);
     expect(faults).toEqual([]);
+  });
+
+  test("that comes too often waits as long as it is told, and asks once more", async () => {
+    const { page } = await openPage(launched);
+    const action = { type: "custom", properties: {} };
+    site.answers.set("offer-redemptions", () => (tokens().length === 1 ? tooMany("5") : redeemed(action)));
+    await page.clock.install();
+    await page.goto(addPage(site));
+    const outcome = redeem(page);
+    await eventually(() => tokens()).toEqual(["t"]);
+    await page.clock.runFor(4_900);
+    expect(tokens()).toEqual(["t"]);
+    await eventually(async () => {
+      await page.clock.runFor(200);
+      return tokens();
+    }).toEqual(["t", "t"]);
+    expect(await outcome).toEqual({ ok: true, action });
+  });
+
+  test.each([
+    ["for longer than somebody waits", "6", 1],
+    ["a second time", "1", 2],
+    ["without saying for how long", "soon", 1],
+  ])("that is refused as too often %s tells the page", async (_, retryAfter, requests) => {
+    const { page } = await openPage(launched);
+    site.answers.set("offer-redemptions", () => tooMany(retryAfter));
+    await page.goto(addPage(site));
+    const failed = { reason: "rate_limited", message: "Refused: rate_limited", action: null };
+    expect(await redeem(page)).toEqual({ ok: false, ...failed });
+    expect((await heard(page)).at(-1)).toEqual(["scrip:redemption:failed", failed]);
+    expect(tokens()).toHaveLength(requests);
   });
 
   test.each(["javascript:document.title='ran'", "data:text/html,hello", "blob:x", "http://["])(

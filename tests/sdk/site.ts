@@ -62,6 +62,7 @@ export async function startSite(): Promise<Site> {
 const pageHeaders = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Allow-Headers": "Authorization, Content-Type",
+  "Access-Control-Expose-Headers": "Retry-After",
   "Access-Control-Max-Age": "600",
 };
 
@@ -84,6 +85,13 @@ function listen(fetch: (request: Request) => Promise<Response>): Promise<{ url: 
 /** An answer that refuses. */
 export function refusal(status: number, code: string, more: object = {}): Response {
   return Response.json({ status: "error", statusCode: status, message: `Refused: ${code}`, code, ...more }, { status });
+}
+
+/** Too many requests, for as many seconds more. */
+export function tooMany(retryAfter: string): Response {
+  const answer = refusal(429, "rate_limited");
+  answer.headers.set("Retry-After", retryAfter);
+  return answer;
 }
 
 /** A member JWT as the client reads one, made `atMs` and good for `seconds`. */

@@ -50,6 +50,30 @@ export const allowed: Fixture[] = [
   return { success: true, action: "navigate", url: session.body.url };`),
   },
   {
+    does: "sends the buyer back by this server, and gives and asks for access",
+    source: workflow(`  void [context, resource, env];
+  const urls: string[] = [utils.purchase.returnUrl("https://a.test/"), utils.purchase.returnUrl(new URL("https://a.test/"))];
+  const has: boolean = await utils.entitlements.has("digital");
+  const { endedAt } = await utils.entitlements.grant({ product: "digital", duration: "P1M", reason: offer.offerId });
+  await utils.entitlements.grant({ product: "digital", until: "2030-01-01T00:00:00Z" });
+  await utils.entitlements.grant({ product: "digital" });
+  return { success: has, properties: { urls, endedAt, for: identity.identifier } };`),
+  },
+  {
+    does: "keeps what it knows of somebody",
+    source: workflow(`  void [offer, context, resource];
+  await utils.identity.writeCustomData(identity, "profile", { name: "Ada" });
+  const profile = await utils.identity.readCustomData<{ name: string }>(identity, "profile");
+  const all = await utils.identity.readCustomData({ identifier: "ada", userType: "anonymous" });
+  await utils.identity.deleteCustomData(identity, "profile");
+  const reads: number = await utils.identity.incrementCounter(identity, { counterId: "reads" }, { increment: 2 });
+  const [link] = [...(await utils.identity.getLinkedSources(identity)), ...(await utils.identity.getLinkedTargets(identity))];
+  const who = await utils.identity.resolveJwt(env.JWT ?? "");
+  if (who.valid) await utils.identity.readCustomData(who, "profile");
+  else console.log(who.reason, who.message);
+  return { success: reads > 0, properties: { name: profile?.name ?? null, all, from: link?.source.identifier ?? null } };`),
+  },
+  {
     does: "names its own redemption schema",
     source: `import type { RedemptionMethodWorkflow } from "mos:workflow";
 type Gift = { code: string };
@@ -121,6 +145,24 @@ export const refused: Fixture[] = [
   await utils.integrations.stripe.fetch("acct_1", { method: "GET" });
   return { success: true };`),
     errors: ["4 TS2554", "5 TS2322", "6 TS2741"],
+  },
+  {
+    does: "gives access in another way than it can",
+    source: workflow(`  void [identity, offer, context, resource, env];
+  await utils.entitlements.grant("digital");
+  await utils.entitlements.grant({ product: "digital", duration: "P1M", until: "2030-01-01T00:00:00Z" });
+  await utils.entitlements.grant({ duration: "P1M" });
+  return { success: utils.entitlements.has("digital") };`),
+    errors: ["2 TS2322", "4 TS2345", "5 TS2345", "6 TS2345"],
+  },
+  {
+    does: "keeps what cannot be kept, or of nobody",
+    source: workflow(`  void [offer, context, resource, env];
+  await utils.identity.writeCustomData(identity, "k", () => 1);
+  await utils.identity.writeCustomData("ada", "k", 1);
+  await utils.identity.incrementCounter(identity, "reads");
+  return { success: true };`),
+    errors: ["4 TS2345", "5 TS2345", "6 TS2345"],
   },
   {
     does: "imports a value from the module of types",

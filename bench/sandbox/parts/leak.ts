@@ -1,7 +1,8 @@
+import * as v from "valibot";
 import { startContestant } from "../contestant.ts";
 import { slope } from "../figures.ts";
 import { Held, Series } from "../messages.ts";
-import { type Part, progress, type Scale } from "../report.ts";
+import { type Part, progress, type Row, type Scale } from "../report.ts";
 
 type Sample = Held & { runs: number };
 
@@ -13,10 +14,14 @@ export async function measureLeak({ leakRuns }: Scale): Promise<Part> {
   const contestant = await startContestant("scrip");
   await contestant.ask(Series, { do: "warm", runs: 100, gapMs: 1 });
   const samples: Sample[] = [];
+  const settledRuns = Math.min(10_000, Math.round(leakRuns / (5 * chunk)) * chunk);
+  const heaps: number[] = [];
   const beganMs = performance.now();
   for (let runs = 0; runs <= leakRuns; runs += chunk) {
     const held = await contestant.ask(Held, { do: "turns", runs: runs === 0 ? 0 : chunk, methods, abreast: 4 });
     samples.push({ ...held, runs });
+    // not where the slopes begin: a collection would be seen in them
+    if (runs === chunk || runs + chunk > leakRuns) heaps.push(await contestant.ask(v.number(), { do: "heap" }));
     if (runs % (10 * chunk) === 0) {
       const [engine, sandbox] = [held.engineKib, held.sandboxKib].map((kib) => Math.round(kib / 1024));
       progress(`leak ${runs}/${leakRuns}: engine ${engine} MiB, sandbox processes ${sandbox} MiB`);
@@ -24,13 +29,14 @@ export async function measureLeak({ leakRuns }: Scale): Promise<Part> {
   }
   const seconds = (performance.now() - beganMs) / 1000;
   await contestant.end();
-  return report(samples, seconds);
+  return report({ samples, heaps, settledRuns, seconds });
 }
 
-function report(samples: Sample[], seconds: number): Part {
+type Found = { samples: Sample[]; heaps: number[]; settledRuns: number; seconds: number };
+
+function report({ samples, heaps, settledRuns, seconds }: Found): Part {
   const [first, last] = [samples[0], samples.at(-1)];
   if (!first || !last) throw new Error("no runs were made");
-  const settledRuns = Math.min(10_000, last.runs / 5);
   const settled = samples.filter(({ runs }) => runs >= settledRuns);
   const row = (name: string, of: (sample: Sample) => number) => {
     const kibPerThousand = slope(settled.map((sample) => ({ x: sample.runs / 1000, y: of(sample) })));
@@ -44,6 +50,7 @@ function report(samples: Sample[], seconds: number): Part {
     rows: [
       row("engine's process", ({ engineKib }) => engineKib),
       row(`sandbox processes (${first.sandboxes.length})`, ({ sandboxKib }) => sandboxKib),
+      heapRow(heaps, (last.runs - chunk) / 1000),
     ],
     notes: [
       `${Math.round(last.runs / seconds)} runs a second, four abreast. Resources that keep the engine's process awake: `.concat(
@@ -51,5 +58,14 @@ function report(samples: Sample[], seconds: number): Part {
       ),
     ],
     goals: [],
+  };
+}
+
+/** Resident memory also holds garbage and what the allocator keeps: what is left after a collection is a leak's true measure. */
+function heapRow([before = Number.NaN, after = Number.NaN]: number[], thousands: number): Row {
+  const grown = after - before;
+  return {
+    name: "engine's heap after a collection, from 1,000 runs on",
+    figures: [before / 1024, after / 1024, grown / 1024, grown / thousands],
   };
 }

@@ -85,7 +85,7 @@ function report(taken: Map<string, Taken[]>, echo: number): Part {
     ],
     notes: [
       "Medians over the rounds; ratios are those of the same round. Only Scrip's pool is another process than the engine's,",
-      "bounds every turn of a run in time, and outlives a guest that ends its process.",
+      "bounds every turn of a run in time, outlives a guest that ends its process, and gives a run the web's globals.",
       `Worker Loader is asked over a WebSocket from Node, whose median (${echo.toFixed(2)} ms there and back) is taken off its times.`,
     ],
     goals: [],

@@ -1,21 +1,29 @@
+import { Event, EventTarget } from "./events.ts";
 import type { Core } from "./parts.ts";
 
 declare const core: Core;
 const { domException } = core;
 
-type Listener = () => unknown;
-
 let signalsFromHere = false;
 
-/** The DOM standard's AbortSignal, with the one event that it has. */
-export class AbortSignal {
-  aborted = false;
-  reason: unknown = undefined;
-  onabort: Listener | null = null;
-  #listeners = new Set<Listener>();
+/** https://dom.spec.whatwg.org/#interface-AbortSignal */
+export class AbortSignal extends EventTarget {
+  #aborted = false;
+  #reason: unknown = undefined;
+  onabort: ((event: Event) => unknown) | null = null;
 
   constructor() {
+    super();
     if (!signalsFromHere) throw new TypeError("Illegal constructor");
+    this.addEventListener("abort", (event) => this.onabort?.(event));
+  }
+
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  get reason(): unknown {
+    return this.#reason;
   }
 
   static abort(reason?: unknown): AbortSignal {
@@ -30,43 +38,32 @@ export class AbortSignal {
     return controller.signal;
   }
 
-  static any(signals: readonly AbortSignal[]): AbortSignal {
+  static any(signals: Iterable<AbortSignal>): AbortSignal {
     const controller = new AbortController();
-    for (const signal of signals) {
-      if (signal.aborted) controller.abort(signal.reason);
-      else signal.addEventListener("abort", () => controller.abort(signal.reason));
-    }
+    const all = [...signals];
+    const aborted = all.find((signal) => signal.aborted);
+    if (aborted !== undefined) controller.abort(aborted.reason);
+    else for (const signal of all) signal.addEventListener("abort", () => controller.abort(signal.reason));
     return controller.signal;
   }
 
-  addEventListener(type: string, listener: Listener): void {
-    if (type === "abort") this.#listeners.add(listener);
-  }
-
-  removeEventListener(type: string, listener: Listener): void {
-    if (type === "abort") this.#listeners.delete(listener);
-  }
-
   throwIfAborted(): void {
-    if (this.aborted) throw this.reason;
+    if (this.#aborted) throw this.#reason;
   }
 
   /** Not part of the standard: what the controller does to its signal. */
   static end(signal: AbortSignal, reason: unknown): void {
-    if (signal.aborted) return;
-    signal.aborted = true;
-    signal.reason = reason;
-    const listeners = [...signal.#listeners];
-    signal.#listeners.clear();
-    signal.onabort?.();
-    for (const listener of listeners) listener();
+    if (signal.#aborted) return;
+    signal.#aborted = true;
+    signal.#reason = reason;
+    signal.dispatchEvent(new Event("abort"));
   }
 }
 
 const { end } = AbortSignal;
 Reflect.deleteProperty(AbortSignal, "end");
 
-/** The DOM standard's AbortController. */
+/** https://dom.spec.whatwg.org/#interface-abortcontroller */
 export class AbortController {
   readonly signal: AbortSignal;
 

@@ -1,8 +1,8 @@
-import { define, install } from "./globals.ts";
+import { define, install, installLazily, provide } from "./globals.ts";
 import { kept } from "./outbox.ts";
 
 const RealDate = Date;
-const { construct } = Reflect;
+const { apply, construct, getOwnPropertyDescriptor } = Reflect;
 let nowMs = 0;
 let startMs = 0;
 
@@ -17,7 +17,26 @@ export function elapsedMs(): number {
   return nowMs - startMs;
 }
 
-/** Replaces `Date` by one whose present is the slice's clock. */
+/** The High Resolution Time standard's clock, by the slice's: it is not of a resolution that would tell of the machine. */
+class StillPerformance {
+  get timeOrigin(): number {
+    return startMs;
+  }
+
+  now(): number {
+    return elapsedMs();
+  }
+
+  toJSON(): object {
+    return { timeOrigin: startMs };
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Performance";
+  }
+}
+
+/** Replaces `Date` by one whose present is the slice's clock, and installs `performance` with the same. */
 export function installClock(): void {
   function StillDate(...args: unknown[]): unknown {
     if (new.target === undefined) return `${construct(RealDate, [nowMs])}`;
@@ -31,4 +50,28 @@ export function installClock(): void {
   kept.define(StillDate, "prototype", { value: RealDate.prototype, writable: false });
   define(RealDate.prototype, "constructor", StillDate);
   install("Date", StillDate);
+  installLazily(["performance"], () => provide({ performance: new StillPerformance() }));
+  installIntl();
+}
+
+/** `Intl` writes the present when it is given no date. */
+function installIntl(): void {
+  const { prototype } = Intl.DateTimeFormat;
+  const movingParts = prototype.formatToParts;
+  const boundFormat = getOwnPropertyDescriptor(prototype, "format")?.get;
+  if (boundFormat === undefined) throw new Error("Intl.DateTimeFormat has changed");
+  // on the formatter's own function, which no author gets: it must be the same each time it is asked for
+  const still = Symbol("still");
+  const get = function format(this: unknown): unknown {
+    const moving = apply(boundFormat, this, []);
+    if (kept.get(moving, still) === undefined) {
+      define(moving, still, (date?: unknown) => apply(moving, undefined, [date === undefined ? nowMs : date]));
+    }
+    return kept.get(moving, still);
+  };
+  kept.define(prototype, "format", { get, configurable: true });
+  const partsOf = function formatToParts(this: unknown, date?: unknown): unknown {
+    return apply(movingParts, this, [date === undefined ? nowMs : date]);
+  };
+  define(prototype, "formatToParts", partsOf);
 }

@@ -4,8 +4,11 @@ import { emit, kept, quote } from "./outbox.ts";
 
 /** Charged for each line beside its text, so that empty lines are not free. */
 const lineChars = 16;
+/** More lines than this would keep whoever parses them from other work. */
+const linesMax = 10_000;
 
 let left = 0;
+let lines = 0;
 let truncated = false;
 
 /** Sets how many characters of logs the run may write. */
@@ -36,11 +39,10 @@ function write(level: string, args: unknown[]): void {
   for (let i = 0; i < args.length && text.length <= left; i += 1) text += i === 0 ? show(args[i]) : ` ${show(args[i])}`;
   const room = kept.max(0, left - lineChars);
   left -= text.length + lineChars;
-  if (left < 0) truncated = true;
+  lines += 1;
+  if (left < 0 || lines > linesMax) truncated = true;
   if (!truncated || room > 0) {
-    emit(
-      `{"k":"log","level":"${level}","at":${elapsedMs()},"text":${quote(truncated ? `${text}`.slice(0, room) : text)}}`,
-    );
+    emit(`{"k":"log","level":"${level}","at":${elapsedMs()},"text":${quote(truncated ? kept.cut(text, room) : text)}}`);
   }
   if (truncated) emit('{"k":"truncated"}');
 }

@@ -2,12 +2,13 @@ import type { StartTerms } from "../protocol.ts";
 import { setChances } from "./chance.ts";
 import { installClock, setClock } from "./clock.ts";
 import { installConsole, logUnheard, setLogBudget } from "./console.ts";
-import { installLazily } from "./globals.ts";
+import { installLazily, lazily } from "./globals.ts";
 import { callHost, settleCall } from "./host-calls.ts";
 import { deepFreeze, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
 import { drain, emitLast, kept, quote } from "./outbox.ts";
-import { loadPart } from "./parts.ts";
+import { sealOuterRealm } from "./outer-realm.ts";
+import { giveUtils, loadPart } from "./parts.ts";
 import { fireTimer, installTimers } from "./timers.ts";
 
 // put around the bundle by child-program.ts: it costs less than an export, which is an object with a getter
@@ -18,15 +19,23 @@ lockdown();
 installClock();
 installConsole();
 installTimers();
-installLazily(["AbortController", "AbortSignal", "Headers", "Request", "Response", "fetch"], () => loadPart("fetch"));
+installLazily(
+  ["AbortController", "AbortSignal", "Event", "EventTarget", "Headers", "Request", "Response", "fetch"],
+  () => loadPart("fetch"),
+);
 installLazily(["TextEncoder", "TextDecoder", "atob", "btoa"], () => loadPart("encoding"));
 installLazily(["URL", "URLSearchParams"], () => loadPart("url"));
 installLazily(["structuredClone", "DOMException"], () => loadPart("structured-clone"));
 installLazily(["crypto"], () => loadPart("crypto"));
 
+const loadCapabilities = () => loadPart("capabilities");
+const purchase = lazily("purchase", loadCapabilities);
+const entitlements = lazily("entitlements", loadCapabilities);
+const identity = lazily("identity", loadCapabilities);
+
 /** One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. */
 function enter(
-  what: "start" | "settle" | "fire" | "unheard" | "drain",
+  what: "seal" | "start" | "settle" | "fire" | "unheard" | "drain",
   nowMs: number,
   id: number,
   ok: boolean,
@@ -37,6 +46,10 @@ function enter(
   if (what === "drain") return drain();
   if (what === "unheard") {
     logUnheard(text);
+    return "";
+  }
+  if (what === "seal") {
+    sealOuterRealm();
     return "";
   }
   setClock(nowMs);
@@ -67,7 +80,7 @@ async function run(mode: StartTerms["mode"], input: string, resultBytes: number,
   const given = argumentsFrom(input);
   try {
     evaluate();
-    const workflow: unknown = Reflect.get(globalThis, "__workflow");
+    const workflow: unknown = kept.get(globalThis, "__workflow");
     if (mode === "inspect") {
       emitLast(`{"k":"returned","value":"${typeof workflow}"}`);
       return;
@@ -92,10 +105,24 @@ function emitResult(value: unknown, resultBytes: number): void {
   }
 }
 
+/** What the host gives, frozen, with `utils` around its own part of it. What few runs use is made when it is used. */
 function argumentsFrom(input: string): object {
   const stripeFetch = (accountId: unknown, request: unknown) => callHost("stripe.fetch", { accountId, request });
-  const given: object = kept.parse(input);
-  return deepFreeze({ ...given, utils: { integrations: { stripe: { fetch: stripeFetch } } } });
+  const given: { utils?: unknown } = deepFreeze(kept.parse(input));
+  const utils = {
+    integrations: deepFreeze({ stripe: { fetch: stripeFetch } }),
+    get purchase() {
+      return purchase();
+    },
+    get entitlements() {
+      return entitlements();
+    },
+    get identity() {
+      return identity();
+    },
+  };
+  giveUtils(given.utils);
+  return kept.freeze({ ...given, utils: kept.freeze(utils) });
 }
 
 function emitThrown(error: unknown): void {
@@ -110,16 +137,15 @@ function partOf(error: unknown, part: "name" | "message" | "stack", chars: numbe
   try {
     if (typeof error !== "object" || error === null || !(part in error)) {
       if (part === "name") return "Error";
-      return part === "message"
-        ? `${typeof error === "string" ? error : `thrown: ${show(error)}`}`.slice(0, chars)
-        : "";
+      return part === "message" ? kept.cut(typeof error === "string" ? error : `thrown: ${show(error)}`, chars) : "";
     }
-    return `${Reflect.get(error, part)}`.slice(0, chars);
+    return kept.cut(`${kept.get(error, part)}`, chars);
   } catch {
     return part === "name" ? "Error" : "";
   }
 }
 
 function show(value: unknown): string {
-  return typeof value === "object" ? kept.stringify(value) : String(value);
+  if (typeof value === "object") return kept.stringify(value);
+  return typeof value === "symbol" ? "a symbol" : `${value}`;
 }

@@ -1,66 +1,46 @@
-/** `fetch`, `Request`, `Response`, `Headers` and what aborts them. Bodies are text; the call itself is the host's. */
+/**
+ * `fetch`, `Request`, `Response`, `Headers` and what aborts them. The call itself is the host's. Home-made because nothing
+ * else works in a bare realm: undici and node-fetch need Node's streams, whatwg-fetch and its kin XMLHttpRequest, and all of
+ * them bring a way to the network where here is none.
+ */
 import { AbortController, AbortSignal } from "./abort.ts";
+import { Body, type Content, contentOf, contentTypeOf } from "./body.ts";
+import { Event, EventTarget } from "./events.ts";
 import { Headers, type HeadersLike } from "./headers.ts";
 import type { Core } from "./parts.ts";
 
 declare const core: Core;
 const { callHost, kept, provide } = core;
 
-type RequestInit = { method?: unknown; headers?: HeadersLike; body?: unknown; signal?: unknown };
+type RequestInit = { method?: unknown; headers?: HeadersLike; body?: unknown; signal?: unknown; redirect?: unknown };
 type ResponseInit = { status?: number; statusText?: string; headers?: HeadersLike };
 
-const showTag = Object.prototype.toString;
+/** What an answer has that a response of an author's own has not. */
+type Answered = { type: string; url: string; redirected: boolean };
 
-let answeredUrl = "";
-
-class Body {
-  bodyUsed = false;
-  readonly #text: string;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  async text(): Promise<string> {
-    return this.take();
-  }
-
-  async json(): Promise<unknown> {
-    return kept.parse(this.take());
-  }
-
-  protected take(): string {
-    if (this.bodyUsed) throw new TypeError("the body has been read already");
-    this.bodyUsed = true;
-    return this.#text;
-  }
-
-  protected peek(): string {
-    if (this.bodyUsed) throw new TypeError("the body has been read already");
-    return this.#text;
-  }
-}
+let answered: Answered | undefined;
 
 class Request extends Body {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly signal: unknown;
-  readonly hasBody: boolean;
+  readonly signal: AbortSignal;
+  readonly redirect: string;
 
   constructor(input: unknown, init: RequestInit = {}) {
     const from = input instanceof Request ? input : undefined;
-    const body = init.body ?? (from?.hasBody ? from.peek() : undefined);
-    super(bodyText(body));
+    const own = init.body !== undefined && init.body !== null;
+    const content = own ? contentOf(init.body) : (from?.peek() ?? null);
+    super(content);
     this.url = from?.url ?? `${input}`;
     this.method = `${init.method ?? from?.method ?? "GET"}`.toUpperCase();
     this.headers = new Headers(init.headers ?? from?.headers);
-    this.signal = init.signal ?? from?.signal;
-    this.hasBody = body !== undefined && body !== null;
-    if (this.hasBody && (this.method === "GET" || this.method === "HEAD")) {
+    this.redirect = `${init.redirect ?? from?.redirect ?? "follow"}`;
+    this.signal = signalOf(init.signal ?? from?.signal);
+    if (content !== null && (this.method === "GET" || this.method === "HEAD")) {
       throw new TypeError(`a ${this.method} request has no body`);
     }
-    const type = from === undefined ? contentTypeOf(body) : undefined;
+    const type = own ? contentTypeOf(init.body) : undefined;
     if (type !== undefined && !this.headers.has("content-type")) this.headers.set("content-type", type);
   }
 
@@ -70,90 +50,109 @@ class Request extends Body {
 
   /** Not part of the standard: what the host is asked for. */
   static toCall(request: Request): object {
-    const { url, method, headers, hasBody } = request;
-    return { url, method, headers: Object.fromEntries(headers.entries()), body: hasBody ? request.take() : null };
+    const { url, method, headers, redirect } = request;
+    const content = request.take();
+    const body =
+      typeof content === "object" && content !== null ? { bodyBase64: content.toBase64() } : { body: content };
+    return { url, method, headers: Object.fromEntries(headers.entries()), redirect, ...body };
   }
 }
 
 class Response extends Body {
+  readonly type: string;
+  readonly url: string;
+  readonly redirected: boolean;
   readonly status: number;
   readonly statusText: string;
   readonly headers: Headers;
-  readonly url = answeredUrl;
   readonly ok: boolean;
 
   constructor(body?: unknown, init: ResponseInit = {}) {
-    super(bodyText(body));
+    super(contentOf(body));
+    const { type, url, redirected } = answered ?? { type: "default", url: "", redirected: false };
+    this.type = type;
+    this.url = url;
+    this.redirected = redirected;
     this.status = init.status ?? 200;
-    if (this.status < 200 || this.status > 599) throw new RangeError("a response's status is 200 to 599");
+    if (type !== "error" && (this.status < 200 || this.status > 599)) {
+      throw new RangeError("a response's status is 200 to 599");
+    }
     this.statusText = init.statusText ?? "";
     this.headers = new Headers(init.headers);
-    this.ok = this.status <= 299;
+    this.ok = this.status >= 200 && this.status <= 299;
+    const contentType = contentTypeOf(body);
+    if (answered === undefined && contentType !== undefined && !this.headers.has("content-type")) {
+      this.headers.set("content-type", contentType);
+    }
   }
 
   clone(): Response {
-    return respond(this.peek(), this, this.url);
+    return respond(this.peek(), this, this);
   }
 
   static json(value: unknown, init: ResponseInit = {}): Response {
-    const response = new Response(kept.stringify(value), init);
-    if (!response.headers.has("content-type")) response.headers.set("content-type", "application/json");
-    return response;
+    const headers = new Headers(init.headers);
+    if (!headers.has("content-type")) headers.set("content-type", "application/json");
+    return new Response(kept.stringify(value), { ...init, headers });
+  }
+
+  static redirect(url: unknown, status = 302): Response {
+    if (![301, 302, 303, 307, 308].includes(status)) throw new RangeError(`${status} is not a redirect's status`);
+    return new Response(null, { status, headers: { location: `${url}` } });
+  }
+
+  static error(): Response {
+    return respond(null, { status: 0 }, { type: "error", url: "", redirected: false });
   }
 }
 
 const { toCall } = Request;
 Reflect.deleteProperty(Request, "toCall");
 
-function respond(body: unknown, init: ResponseInit, url: string): Response {
-  answeredUrl = url;
-  const response = new Response(body, init);
-  answeredUrl = "";
-  return response;
+function respond(body: Content, init: ResponseInit, { type, url, redirected }: Answered): Response {
+  answered = { type, url, redirected };
+  try {
+    return new Response(body, init);
+  } finally {
+    answered = undefined;
+  }
+}
+
+function signalOf(given: unknown): AbortSignal {
+  if (given instanceof AbortSignal) return given;
+  if (given === undefined || given === null) return new AbortController().signal;
+  throw new TypeError("signal must be an AbortSignal");
 }
 
 async function fetch(input: unknown, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
+  if (input instanceof Request && init?.body === undefined) input.bodyUsed = request.bodyUsed;
   const { signal } = request;
-  const calling = () => callHost("fetch", toCall(request));
-  if (!(signal instanceof AbortSignal)) return responseFrom(await calling());
   signal.throwIfAborted();
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
   });
-  return responseFrom(await Promise.race([calling(), aborted]));
+  return responseFrom(await Promise.race([callHost("fetch", toCall(request)), aborted]));
 }
 
-/** The host's answer: `{ status, statusText, url, headers, body }`. */
+/** The host's answer: see `OutboundAnswer` in `engine/outbound.ts`. */
 function responseFrom(answer: unknown): Response {
   if (typeof answer !== "object" || answer === null) throw new TypeError("the host gave no response");
   const part = (name: string): unknown => Reflect.get(answer, name);
-  const headers = part("headers");
+  const base64 = part("bodyBase64");
   return respond(
-    part("body"),
-    {
-      status: Number(part("status")),
-      statusText: `${part("statusText") ?? ""}`,
-      headers: typeof headers === "object" && headers !== null ? Object.entries(headers) : [],
-    },
-    `${part("url") ?? ""}`,
+    base64 === undefined ? contentOf(part("body")) : Uint8Array.fromBase64(`${base64}`),
+    { status: Number(part("status")), statusText: `${part("statusText") ?? ""}`, headers: pairsOf(part("headers")) },
+    { type: "basic", url: `${part("url") ?? ""}`, redirected: part("redirected") === true },
   );
 }
 
-/** https://fetch.spec.whatwg.org/#concept-bodyinit-extract */
-function contentTypeOf(body: unknown): string | undefined {
-  if (typeof body === "string") return "text/plain;charset=UTF-8";
-  return showTag.call(body) === "[object URLSearchParams]"
-    ? "application/x-www-form-urlencoded;charset=UTF-8"
-    : undefined;
+/** One pair for each value: of `set-cookie` there may be several. */
+function pairsOf(headers: unknown): [string, string][] {
+  if (typeof headers !== "object" || headers === null) return [];
+  return Object.entries(headers).flatMap(([name, value]): [string, string][] =>
+    Array.isArray(value) ? value.map((one): [string, string] => [name, `${one}`]) : [[name, `${value}`]],
+  );
 }
 
-function bodyText(body: unknown): string {
-  if (body === undefined || body === null) return "";
-  if (typeof body === "object" && (body instanceof ArrayBuffer || ArrayBuffer.isView(body))) {
-    throw new TypeError("a body is text: binary bodies are not available");
-  }
-  return `${body}`;
-}
-
-provide({ AbortController, AbortSignal, Headers, Request, Response, fetch });
+provide({ AbortController, AbortSignal, Event, EventTarget, Headers, Request, Response, fetch });

@@ -17,7 +17,7 @@ export function install(name: string, value: unknown): void {
 }
 
 /** Gives an object a property that is writable, configurable and not enumerable. */
-export function define(target: object, name: string, value: unknown): void {
+export function define(target: object, name: PropertyKey, value: unknown): void {
   plain.value = value;
   kept.define(target, name, plain);
 }
@@ -49,7 +49,10 @@ export function lazily(name: string, load: () => unknown): () => unknown {
 
 /** Hands over what was asked for lazily. Functions get the name they are provided by, whatever the bundler called them. */
 export function provide(parts: Record<string, unknown>): void {
-  for (const name of kept.keys(parts)) {
+  const names = kept.keys(parts);
+  // no iterator: an author may have replaced it
+  for (let i = 0; i < names.length; i += 1) {
+    const name = `${names[i]}`;
     const part = parts[name];
     if (typeof part === "function") define(part, "name", name);
     provided[name] = part;

@@ -5,9 +5,12 @@ const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110 section 5.5
 const valuePattern = /[\0\r\n]/;
 
-/** The Fetch standard's `Headers`: names in lower case, values of one name joined by a comma, sorted when listed. */
+/**
+ * The Fetch standard's `Headers`: names in lower case, values of one name joined by a comma, but for `set-cookie`, sorted when
+ * listed.
+ */
 export class Headers {
-  readonly #values = new Map<string, string>();
+  readonly #values = new Map<string, string[]>();
 
   constructor(init?: HeadersLike) {
     if (init === undefined || init === null) return;
@@ -16,8 +19,10 @@ export class Headers {
   }
 
   append(name: string, value: string): void {
-    const before = this.get(name);
-    this.set(name, before === null ? value : `${before}, ${`${value}`.trim()}`);
+    const text = checked(name, value);
+    const values = this.#values.get(key(name));
+    if (values === undefined) this.#values.set(key(name), [text]);
+    else values.push(text);
   }
 
   delete(name: string): void {
@@ -25,7 +30,7 @@ export class Headers {
   }
 
   get(name: string): string | null {
-    return this.#values.get(key(name)) ?? null;
+    return this.#values.get(key(name))?.join(", ") ?? null;
   }
 
   has(name: string): boolean {
@@ -33,9 +38,11 @@ export class Headers {
   }
 
   set(name: string, value: string): void {
-    const text = `${value}`.trim();
-    if (valuePattern.test(text)) throw new TypeError(`the value of the header "${name}" has forbidden characters`);
-    this.#values.set(key(name), text);
+    this.#values.set(key(name), [checked(name, value)]);
+  }
+
+  getSetCookie(): string[] {
+    return [...(this.#values.get("set-cookie") ?? [])];
   }
 
   forEach(callback: (value: string, name: string, headers: Headers) => void): void {
@@ -43,7 +50,11 @@ export class Headers {
   }
 
   *entries(): Generator<[string, string]> {
-    for (const name of [...this.#values.keys()].sort()) yield [name, this.#values.get(name) ?? ""];
+    for (const name of [...this.#values.keys()].sort()) {
+      const values = this.#values.get(name) ?? [];
+      if (name === "set-cookie") for (const value of values) yield [name, value];
+      else yield [name, values.join(", ")];
+    }
   }
 
   *keys(): Generator<string> {
@@ -57,6 +68,12 @@ export class Headers {
   [Symbol.iterator](): Generator<[string, string]> {
     return this.entries();
   }
+}
+
+function checked(name: string, value: string): string {
+  const text = `${value}`.trim();
+  if (valuePattern.test(text)) throw new TypeError(`the value of the header "${name}" has forbidden characters`);
+  return text;
 }
 
 function key(name: string): string {

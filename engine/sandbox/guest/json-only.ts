@@ -1,12 +1,24 @@
-import { kept } from "./outbox.ts";
+import { countValues, kept } from "./outbox.ts";
+
+/** More values than this would keep whoever parses them from other work. */
+const valuesMax = 10_000;
+/** The same for all that leaves in one slice. */
+const waitingMaxValues = 12_000;
 
 /**
  * JSON text of a value, or a TypeError when the value is not JSON: functions, symbols, BigInts, NaN, infinities, cycles
- * and a lone `undefined` are refused instead of being dropped. Properties that are `undefined` are left out, as usual.
+ * and a lone `undefined` are refused instead of being dropped. Properties that are `undefined` are left out, as usual. A
+ * RangeError when there are more than 10,000 values in it.
  */
 export function jsonText(value: unknown): string {
-  const text: string | undefined = kept.stringify(value, refuse);
+  let values = 0;
+  const text: string | undefined = kept.stringify(value, (key: string, inner: unknown) => {
+    values += 1;
+    if (values > valuesMax) throw new RangeError(`there are more than ${valuesMax} values`);
+    return refuse(key, inner);
+  });
   if (text === undefined) throw new TypeError("undefined is not JSON");
+  countValues(values, waitingMaxValues);
   return text;
 }
 

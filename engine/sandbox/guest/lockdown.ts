@@ -1,5 +1,7 @@
 import { kept } from "./outbox.ts";
 
+const { construct } = Reflect;
+
 /** Globals that a workflow does not have: code from text, threads, collection hooks, and a clock that moves. */
 const absent = [
   "eval",
@@ -19,7 +21,28 @@ const absentFromBuffers = ["resize", "transfer", "transferToFixedLength", "trans
 export function lockdown(): void {
   for (const name of absent) kept.remove(globalThis, name);
   for (const name of absentFromBuffers) kept.remove(ArrayBuffer.prototype, name);
+  fixBuffers();
   closeFunctionConstructors();
+}
+
+/** A buffer that is told how far it may grow is not counted either, even if it cannot: nobody can tell it any more. */
+function fixBuffers(): void {
+  const Growable = ArrayBuffer;
+  function Fixed(length?: unknown): object {
+    if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'");
+    return construct(Growable, [length], new.target);
+  }
+  kept.define(Fixed, "name", { value: "ArrayBuffer", configurable: true });
+  kept.define(Fixed, "length", { value: 1, configurable: true });
+  kept.define(Fixed, "prototype", { value: Growable.prototype, writable: false });
+  kept.define(Fixed, "isView", { value: Growable.isView, writable: true, configurable: true });
+  kept.define(Fixed, Symbol.species, { get: species, configurable: true });
+  kept.define(Growable.prototype, "constructor", { value: Fixed, writable: true, configurable: true });
+  kept.define(globalThis, "ArrayBuffer", { value: Fixed, writable: true, configurable: true });
+}
+
+function species(this: unknown): unknown {
+  return this;
 }
 
 /** Every kind of function inherits a `constructor` that compiles text; each is replaced by one that throws. */

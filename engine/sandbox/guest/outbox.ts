@@ -1,5 +1,7 @@
 const { parse, stringify } = JSON;
 const { max, min } = Math;
+const { apply } = Reflect;
+const { slice } = String.prototype;
 
 /** The intrinsics that the prelude needs, kept before the author's code can change them. */
 export const kept = {
@@ -8,7 +10,12 @@ export const kept = {
   max,
   min,
   freeze: Object.freeze,
+  number: Number,
   isFinite: Number.isFinite,
+  apply,
+  get: Reflect.get,
+  /** The first characters of a text. */
+  cut: (text: string, chars: number): string => apply(slice, text, [0, chars]),
   keys: Object.keys,
   /** It tells whether it could, and does not throw when it could not: an author may freeze the global object. */
   define: Reflect.defineProperty,
@@ -17,6 +24,7 @@ export const kept = {
 
 let records = "";
 let calls = 0;
+let values = 0;
 let ended = false;
 
 /** Adds one record (JSON text) to what leaves the guest after this slice. */
@@ -36,6 +44,12 @@ export function emitLast(record: string): void {
   ended = true;
 }
 
+/** Counts the values of JSON that wait to leave. Throws a RangeError when there are more than `most`. */
+export function countValues(more: number, most: number): void {
+  if (values + more > most) throw new RangeError(`more than ${most} values leave at once`);
+  values += more;
+}
+
 /** Characters waiting to leave. */
 export function waitingChars(): number {
   return records.length;
@@ -51,6 +65,7 @@ export function drain(): string {
   const text = ended ? `![${records}]` : `[${records}]`;
   records = "";
   calls = 0;
+  values = 0;
   return text;
 }
 

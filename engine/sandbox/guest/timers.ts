@@ -39,7 +39,7 @@ export function installTimers(): void {
 function begin(callback: unknown, ms: unknown, args: unknown[], repeat: boolean): number {
   if (typeof callback !== "function") throw new TypeError("a timer takes a function");
   if (pending >= pendingMax || nextId > startedMax) throw new RangeError("this run has started too many timers");
-  const asked = Number(ms);
+  const asked = kept.number(ms);
   const delay = asked > 0 ? kept.min(asked, longestMs) : 0;
   const id = nextId;
   nextId += 1;

@@ -1,0 +1,53 @@
+import type { PoolRun } from "./pool-run.ts";
+
+/**
+ * Which runs have taken a process's memory, as far as it can be told from outside: what the process has grown by between two
+ * looks is put down to the run that computed most in between. V8 counts only some of what its functions allocate, and a run
+ * may take a little in each of many slices.
+ */
+export type Weights = { bytes: number | undefined; cpuMs: Map<PoolRun, number> };
+
+const slackBytes = 64 << 20;
+
+/** The weights of a process that has not been looked at. */
+export function createWeights(): Weights {
+  return { bytes: undefined, cpuMs: new Map() };
+}
+
+/** Notes that a run has computed for so long. */
+export function noteSlice({ cpuMs }: Weights, run: PoolRun, ms: number): void {
+  cpuMs.set(run, (cpuMs.get(run) ?? 0) + ms);
+}
+
+/** Notes how large the process is now; `current` has been in the guest all the time since the last look. */
+export function noteBytes(weights: Weights, bytes: number, current: PoolRun | undefined): void {
+  const grownBytes = bytes - (weights.bytes ?? bytes);
+  const taker = current ?? busiest(weights.cpuMs);
+  if (taker) taker.heldBytes = Math.max(0, taker.heldBytes + grownBytes);
+  weights.bytes = bytes;
+  weights.cpuMs.clear();
+}
+
+function busiest(cpuMs: Map<PoolRun, number>): PoolRun | undefined {
+  let most: [PoolRun | undefined, number] = [undefined, -1];
+  for (const [run, ms] of cpuMs) if (ms > most[1]) most = [run, ms];
+  return most[0];
+}
+
+/** The run that holds far more than it may, if there is one: no collector of garbage lets it come to that. */
+export function swollen(runs: Iterable<PoolRun>): PoolRun | undefined {
+  return heaviest(runs, (budgetBytes) => 3 * budgetBytes + slackBytes);
+}
+
+/** The run that is most likely to blame when a process has run out of memory, if one holds more than it may. */
+export function overweight(runs: Iterable<PoolRun>): PoolRun | undefined {
+  return heaviest(runs, (budgetBytes) => 2 * budgetBytes);
+}
+
+function heaviest(runs: Iterable<PoolRun>, limit: (budgetBytes: number) => number): PoolRun | undefined {
+  let found: PoolRun | undefined;
+  for (const run of runs) {
+    if (run.heldBytes > limit(run.job.budgets.memoryBytes) && run.heldBytes > (found?.heldBytes ?? 0)) found = run;
+  }
+  return found;
+}
