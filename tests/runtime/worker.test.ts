@@ -153,6 +153,23 @@ describe("a Worker with a libSQL server", () => {
     expect(tried.body).toMatchObject({ status: "success", run: { result: { success: false, statusCode: 401 } } });
   });
 
+  test("checks what an operator saves against JSON Schemas", async () => {
+    const { config } = (await manage("GET", "config")).body;
+    const priceSchema = (type: string) => ({
+      id: "acme:priced@1.0",
+      purpose: "offer-presentation",
+      jsonSchema: { type: "object", required: ["price"], properties: { price: { type } } },
+    });
+    const offers = config.offers.map((offer: { slug: string }) =>
+      offer.slug === "premium" ? { ...offer, presentationSchema: "acme:priced@1.0" } : offer,
+    );
+    const check = (schema: object) =>
+      manage("PUT", "config?dryRun=true", { body: { ...config, offers, schemas: [schema] } });
+    expect(await check(priceSchema("string"))).toMatchObject({ status: 200, body: { changed: true } });
+    const refused = await check(priceSchema("number"));
+    expect(refused).toMatchObject({ status: 422, body: { issues: [{ path: "offers.0.presentation.price" }] } });
+  });
+
   test("runs its tasks when the cron trigger comes, once a minute for all, and when it is told to", async () => {
     await worker.scheduled();
     await worker.scheduled();
