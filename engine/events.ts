@@ -1,3 +1,4 @@
+// Past 250 lines: two logs of events, which share how batches are made, written and read.
 import { promisify } from "node:util";
 import zlib from "node:zlib";
 import { and, eq, sql } from "drizzle-orm";

@@ -1,3 +1,4 @@
+// Past 250 lines: starting a Worker, a database and a shop takes longer than what is tested of them.
 import { createClient } from "@libsql/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort } from "../fakes/free-port.ts";
