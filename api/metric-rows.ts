@@ -47,6 +47,13 @@ export const metricRows: MetricRow[] = [
     samples: ({ engine }) => [...listed({ database: 0, other: 0 }), ...counted(engine.faultCounts)],
   },
   {
+    type: "counter",
+    name: "scrip_rate_limited_total",
+    help: "Requests that were refused by a rate limit",
+    labels: ["limit"],
+    samples: ({ engine }) => listed(engine.rateLimits.refused),
+  },
+  {
     type: "gauge",
     name: "scrip_events_waiting",
     help: "Events that are not written yet",

@@ -33,10 +33,15 @@ export type Series = v.InferOutput<typeof Series>;
 export const Beside = v.object({ times: v.array(v.number()), ends: v.record(v.string(), v.number()) });
 export type Beside = v.InferOutput<typeof Beside>;
 
-/** What is held: resident memory of the engine's process and of the sandbox processes, and what keeps the engine awake. */
+/**
+ * What is held: isolates, isolated-vm's contexts, scripts and references that were not released, resident memory of the engine's process and of the sandbox processes, and
+ * what keeps the engine awake.
+ */
 export const Held = v.object({
   engineKib: v.number(),
   sandboxKib: v.number(),
+  isolates: v.number(),
+  handles: v.number(),
   sandboxes: v.array(v.number()),
   resources: v.number(),
 });

@@ -38,6 +38,8 @@ export type PoolRun = {
   /** How many processes died under it, and how many of those while it was in the guest. */
   deaths: number;
   deathsInside: number;
+  /** How often a slice's time was up while the run had hardly had a core. */
+  starved: number;
   /** Memory of its process that it seems to have taken. */
   heldBytes: number;
   outcome: SandboxOutcome | undefined;
@@ -74,6 +76,7 @@ export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
     cpuMs: 0,
     deaths: 0,
     deathsInside: 0,
+    starved: 0,
     heldBytes: 0,
     outcome: undefined,
     forgotten: false,

@@ -17,7 +17,7 @@ export function watch(lane: Lane, capBytes: number): void {
   if (bytes !== undefined) noteBytes(lane.weights, bytes, lane.seen?.slice === slice ? lane.current : undefined);
   if (lane.seen?.slice !== slice) lane.seen = slice && { slice, bytes: bytes ?? 0, cpuMs, grownBytes: 0 };
   // the report may be waiting to be read while this process was busy: look once more after the next reads
-  if (slice && isStuck(lane, cpuMs)) setImmediate(() => suspect(lane, slice));
+  if (slice && isStuck(lane, cpuMs)) setImmediate(() => suspect(lane, slice, isStarved(lane, cpuMs)));
   if (bytes !== undefined) weigh(lane, bytes, capBytes);
 }
 
@@ -32,9 +32,16 @@ function isStuck({ current, seen, lateMs, dueMs }: Lane, cpuMs: number): boolean
   return nowMs > dueMs || cpuMs - seen.cpuMs >= leftMs - unseenCpuMs;
 }
 
-function suspect(lane: Lane, slice: Slice): void {
+/** Whether the process has hardly had a core: then it is ended, and nobody is to blame. */
+function isStarved({ current, seen }: Lane, cpuMs: number): boolean {
+  if (!current || !seen) return false;
+  return cpuMs - seen.cpuMs < (current.job.budgets.cpuMs - current.cpuMs - unseenCpuMs) / 2;
+}
+
+function suspect(lane: Lane, slice: Slice, isStarved: boolean): void {
   if (lane.current?.inFlight !== slice) return;
-  lane.process.kill({ reason: "overdue", message: "the sandbox process did not come back from the run" });
+  const reason = isStarved ? "killed" : "overdue";
+  lane.process.kill({ reason, message: "the sandbox process did not come back from the run" });
 }
 
 /**

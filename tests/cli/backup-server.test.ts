@@ -3,9 +3,9 @@ import { createClient } from "@libsql/client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDatabaseFile } from "../../cli/database-file.ts";
 import { loadDump } from "../../cli/dump.ts";
+import { noLibsqlServer, startLibsqlServer } from "../fakes/libsql-server.ts";
 import { fulfillIn, sessionFor } from "../fakes/sales.ts";
 import { createWorld, type World } from "../fakes/world.ts";
-import { hasDatabaseServer, startDatabaseServer } from "./database-server.ts";
 import { createOperator, type Operator } from "./operator.ts";
 
 let world: World;
@@ -38,10 +38,10 @@ async function contentOf(path: string) {
   );
 }
 
-describe.runIf(hasDatabaseServer)("with a libSQL server", () => {
+describe.skipIf(noLibsqlServer !== null)("with a libSQL server", () => {
   let server: { url: string; stop(): Promise<void> };
   beforeEach(async () => {
-    server = await startDatabaseServer();
+    server = await startLibsqlServer();
   });
   afterEach(() => server.stop());
 

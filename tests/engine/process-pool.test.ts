@@ -132,6 +132,28 @@ describe("a replayed run", () => {
     expect(logs.map(({ message }) => message)).toEqual(["seen", "done"]);
   });
 
+  test("is made again when the machine had no core for its slice, and calls nobody twice", async () => {
+    const sandbox = await open({ processes: 1 });
+    const source = `export default async () => {
+      const first = await (await fetch("https://api.example/first/")).text();
+      let sum = 0;
+      for (let i = 0; i < 1e7; i++) sum += i;
+      return [first, sum];
+    };`;
+    const signal = (name: NodeJS.Signals) => {
+      for (const pid of sandboxChildren()) process.kill(pid, name);
+    };
+    const { calls, handler } = recordingHost(async () => {
+      // in the middle of the loop, and for longer than the slice may take
+      setTimeout(() => signal("SIGSTOP"), 40);
+      setTimeout(() => signal("SIGCONT"), 1700);
+      return text("A");
+    });
+    const { outcome } = await runSource(sandbox, source, { host: handler, budgets: { cpuMs: 1000, wallMs: 10_000 } });
+    expect(outcome).toEqual({ kind: "returned", value: ["A", 49_999_995_000_000] });
+    expect(calls).toHaveLength(1);
+  });
+
   test("is given up when processes die under it again and again", async () => {
     const sandbox = await open({ processes: 1 });
     const { handler } = recordingHost(() => new Promise<HostAnswer>(() => {}));

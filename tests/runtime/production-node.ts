@@ -6,8 +6,12 @@ import { type ServerProcess, startServer } from "./server-process.ts";
 export const environmentsPath = "/api/v1/manage/environments";
 const adminToken = "a".repeat(40);
 
-/** Starts a node as in production, on a libSQL server. */
-export function startNode(database: LibsqlServer, dataDir: string): Promise<ServerProcess> {
+/** Starts a node as in production, on a libSQL server. `more` are settings of its own. */
+export function startNode(
+  database: LibsqlServer,
+  dataDir: string,
+  more: Record<string, string> = {},
+): Promise<ServerProcess> {
   return startServer(dataDir, {
     NODE_ENV: "production",
     DATABASE_URL: database.url,
@@ -15,6 +19,7 @@ export function startNode(database: LibsqlServer, dataDir: string): Promise<Serv
     SCRIP_MASTER_KEY: "m".repeat(40),
     SCRIP_ADMIN_TOKEN: adminToken,
     PUBLIC_URL: "https://offers.example.com",
+    ...more,
   });
 }
 

@@ -80,8 +80,11 @@ async function byTurns(question: Question): Promise<Held> {
     return run(`bench:method-${at}`, modules[at] ?? known);
   }, question);
   const sandboxes = sandboxProcesses();
-  // hook: the sandbox's own count of references that are not released belongs here, once it tells one
+  const { processes } = await sandbox.stats();
+  const sum = (of: (process: (typeof processes)[number]) => number) => processes.reduce((all, one) => all + of(one), 0);
   return {
+    isolates: sum(({ idleIsolates, liveIsolates }) => idleIsolates + liveIsolates),
+    handles: sum(({ handles }) => handles),
     engineKib: residentKib([process.pid]),
     sandboxKib: residentKib(sandboxes),
     sandboxes,

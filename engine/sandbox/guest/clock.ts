@@ -2,6 +2,7 @@ import { define, install, installLazily, provide } from "./globals.ts";
 import { kept } from "./outbox.ts";
 
 const RealDate = Date;
+const RealIntl = Intl;
 const { apply, construct, getOwnPropertyDescriptor } = Reflect;
 let nowMs = 0;
 let startMs = 0;
@@ -15,25 +16,6 @@ export function setClock(ms: number): void {
 /** Milliseconds since the run began, as of this slice. */
 export function elapsedMs(): number {
   return nowMs - startMs;
-}
-
-/** The High Resolution Time standard's clock, by the slice's: it is not of a resolution that would tell of the machine. */
-class StillPerformance {
-  get timeOrigin(): number {
-    return startMs;
-  }
-
-  now(): number {
-    return elapsedMs();
-  }
-
-  toJSON(): object {
-    return { timeOrigin: startMs };
-  }
-
-  get [Symbol.toStringTag](): string {
-    return "Performance";
-  }
 }
 
 /** Replaces `Date` by one whose present is the slice's clock, and installs `performance` with the same. */
@@ -50,13 +32,13 @@ export function installClock(): void {
   kept.define(StillDate, "prototype", { value: RealDate.prototype, writable: false });
   define(RealDate.prototype, "constructor", StillDate);
   install("Date", StillDate);
-  installLazily(["performance"], () => provide({ performance: new StillPerformance() }));
-  installIntl();
+  installLazily(["performance"], () => provide({ performance: stillPerformance() }));
+  installLazily(["Intl"], () => provide({ Intl: stillIntl() }));
 }
 
-/** `Intl` writes the present when it is given no date. */
-function installIntl(): void {
-  const { prototype } = Intl.DateTimeFormat;
+/** `Intl` writes the present when it is given no date. There is no other way to it than by its name. */
+function stillIntl(): unknown {
+  const { prototype } = RealIntl.DateTimeFormat;
   const movingParts = prototype.formatToParts;
   const boundFormat = getOwnPropertyDescriptor(prototype, "format")?.get;
   if (boundFormat === undefined) throw new Error("Intl.DateTimeFormat has changed");
@@ -74,4 +56,27 @@ function installIntl(): void {
     return apply(movingParts, this, [date === undefined ? nowMs : date]);
   };
   define(prototype, "formatToParts", partsOf);
+  return RealIntl;
+}
+
+/** The High Resolution Time standard's clock, by the slice's: it is not of a resolution that would tell of the machine. */
+function stillPerformance(): unknown {
+  class StillPerformance {
+    get timeOrigin(): number {
+      return startMs;
+    }
+
+    now(): number {
+      return elapsedMs();
+    }
+
+    toJSON(): object {
+      return { timeOrigin: startMs };
+    }
+
+    get [Symbol.toStringTag](): string {
+      return "Performance";
+    }
+  }
+  return new StillPerformance();
 }

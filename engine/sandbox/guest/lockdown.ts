@@ -28,12 +28,13 @@ export function lockdown(): void {
 /** A buffer that is told how far it may grow is not counted either, even if it cannot: nobody can tell it any more. */
 function fixBuffers(): void {
   const Growable = ArrayBuffer;
-  function Fixed(length?: unknown): object {
-    if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'");
-    return construct(Growable, [length], new.target);
-  }
-  kept.define(Fixed, "name", { value: "ArrayBuffer", configurable: true });
-  kept.define(Fixed, "length", { value: 1, configurable: true });
+  // a function without a name gets that of the property, which no bundler shortens
+  const { ArrayBuffer: Fixed } = {
+    ArrayBuffer: function (length: unknown): object {
+      if (new.target === undefined) throw new TypeError("Constructor ArrayBuffer requires 'new'");
+      return construct(Growable, [length], new.target);
+    },
+  };
   kept.define(Fixed, "prototype", { value: Growable.prototype, writable: false });
   kept.define(Fixed, "isView", { value: Growable.isView, writable: true, configurable: true });
   kept.define(Fixed, Symbol.species, { get: species, configurable: true });

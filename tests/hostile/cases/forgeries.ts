@@ -92,7 +92,7 @@ const texts: CaseText[] = [
   },
   {
     name: "Array's methods replaced",
-    body: 'for (const key of Object.getOwnPropertyNames(Array.prototype)) if (typeof [][key] === "function") Array.prototype[key] = () => "forged"; console.log("a"); await fetch("https://a.example/"); return [1];',
+    body: 'for (const key of Object.getOwnPropertyNames(Array.prototype)) if (typeof [][key] === "function") Array.prototype[key] = () => "forged"; console.log("a"); await utils.integrations.stripe.fetch("a", {}); return [1];',
     expected: { kind: "returned", value: [1], calls: 1, logs: ["a"] },
   },
   {
