@@ -28,14 +28,15 @@ type Served = { text: string; gzipped: Uint8Array<ArrayBuffer>; tag: string };
  */
 export function clientJs({ clientKey }: AppOptions): Hono {
   const app = new Hono();
-  const made = new Map<string, Promise<Served>>();
+  // values, not promises: where requests come and go by themselves none may wait for another's work
+  const made = new Map<string, Served>();
   for (const name of ["client.js", "client.mjs", "client.d.ts"] as const) {
     app.get(`/${name}`, async (c) => {
       const text = bundle[name].replace(placeholder, publicKeyIn(clientKey?.()) ?? placeholder);
-      const served = made.get(text) ?? make(text);
+      const served = made.get(text) ?? (await make(text));
       made.set(text, served);
       const typed: Record<string, string> = name === "client.mjs" ? { "X-TypeScript-Types": "./client.d.ts" } : {};
-      return answer(c, await served, { ...headers, ...typed, "Content-Type": types[name] });
+      return answer(c, served, { ...headers, ...typed, "Content-Type": types[name] });
     });
   }
   return app;

@@ -57,6 +57,7 @@ export const statusOf: Record<ErrorCode, number> = {
   workflow_error: 531,
   config_invalid: 422,
   config_conflict: 409,
+  compiler_unavailable: 501,
   environment_exists: 409,
   rate_limited: 429,
   redemption_in_progress: 503,

@@ -55,7 +55,7 @@ const put = operation({
   },
   body: Config,
   answers: { 200: AppliedAnswer },
-  errors: [400, 401, 403, 404, 409, 413, 422, 503],
+  errors: [400, 401, 403, 404, 409, 413, 422, 501, 503],
 });
 
 const versions = operation({

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { describeRoute } from "hono-openapi";
 import * as v from "valibot";
+import { compilerOf } from "../engine/config/compiler-of.ts";
 import { checkWorkflow } from "../engine/config/validate.ts";
 import type { Engine } from "../engine/engine.ts";
 import { existingEnvironment } from "../engine/environments.ts";
@@ -71,7 +72,7 @@ const check = operation({
   security: "admin",
   body: CheckRequest,
   answers: { 200: CheckAnswer },
-  errors: [400, 401, 403, 404, 503],
+  errors: [400, 401, 403, 404, 501, 503],
 });
 
 const attempt = operation({
@@ -84,7 +85,7 @@ const attempt = operation({
   security: "admin",
   body: TryRequest,
   answers: { 200: TryAnswer },
-  errors: [400, 401, 403, 404, 422, 503],
+  errors: [400, 401, 403, 404, 422, 501, 503],
 });
 
 /** `…/redemption-methods`, and of one of them `…/check` and `…/try`. */
@@ -97,9 +98,11 @@ export function manageMethods(engine: Engine): Hono {
     })
     .post("/:environmentId/redemption-methods/:slug/check", describeRoute(check), async (c) => {
       await adminOf(c, engine, "editor");
-      await existingEnvironment(engine.environments, c.req.param("environmentId"));
+      const { id } = await existingEnvironment(engine.environments, c.req.param("environmentId"));
       const { workflow } = await readBody(c, CheckRequest, manageBodyBytes);
-      const checked = await checkWorkflow(engine, workflow, "workflow");
+      const compile = await compilerOf(engine, id);
+      const { sandbox, budgetMaxima } = engine;
+      const checked = await checkWorkflow({ compile, sandbox, budgetMaxima }, workflow, "workflow");
       return c.json({ status: "success", ok: checked.ok, issues: checked.ok ? [] : checked.issues });
     })
     .post("/:environmentId/redemption-methods/:slug/try", describeRoute(attempt), async (c) => {

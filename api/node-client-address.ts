@@ -2,18 +2,16 @@ import type { HttpBindings } from "@hono/node-server";
 import { clientAddressOf } from "./client-address.ts";
 import type { Settings } from "./config.ts";
 import { header } from "./header.ts";
-import type { ClientAddress } from "./rate-limits.ts";
+import { type ClientAddress, noticesOfNoLimit } from "./rate-limits.ts";
 
 /**
  * Where requests come from, on Node: the other end of the connection, or whom the proxies name that `TRUSTED_PROXIES` says are
  * believed. In production an operator is told, once, what leaves clients without a limit.
  */
 export function nodeClientAddress(settings: Settings, notice: (what: string) => void): ClientAddress {
-  const { production, trustedProxies, rateLimits } = settings;
+  const { production, trustedProxies } = settings;
   let isTold = !production;
-  for (const [name, limit] of Object.entries(rateLimits)) {
-    if (production && limit === 0) notice(`there is no rate limit ${name}: the setting is 0`);
-  }
+  for (const one of noticesOfNoLimit(settings)) notice(one);
   return (c) => {
     const bindings: Partial<HttpBindings> | undefined = c.env;
     const peer = bindings?.incoming?.socket.remoteAddress;

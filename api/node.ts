@@ -28,6 +28,7 @@ import { nodeClientAddress } from "./node-client-address.ts";
 import { counted, drain } from "./node-drain.ts";
 import { createMetrics, serveMetrics } from "./node-metrics.ts";
 import { scheduleTasks } from "./node-tasks.ts";
+import { stripeEndpointOf } from "./stripe-endpoint.ts";
 
 /** A server that listens. `stop` drains it: requests under way finish, and nothing acknowledged is lost. */
 export type RunningServer = { url: string; engine: Engine; greeting: string[]; stop(): Promise<void> };
@@ -37,7 +38,7 @@ export async function startServer(settings: Settings): Promise<RunningServer> {
   const logger = pino({ level: settings.logLevel });
   await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
   const url = (settings.publicUrl ?? localUrl(settings)).replace(/\/+$/, "");
-  const stripeEndpoint = stripeEndpointOf(settings);
+  const stripeEndpoint = stripeEndpointOf(settings) ?? localStripeEndpoint(settings);
   const engine = await openEngine(settings, logger, { url, stripeEndpoint });
   if (settings.adminToken !== null) {
     await replaceAdminToken(engine, settings.adminToken, { label: "SCRIP_ADMIN_TOKEN", role: "publisher" });
@@ -195,13 +196,8 @@ function stripeHttpClient(endpoint: StripeEndpoint | null): StripeHttpClient {
   return Stripe.createNodeHttpClient(agent);
 }
 
-/** Null for Stripe itself. Without a key of Stripe's there is only the local one, and in production not that either. */
-function stripeEndpointOf({ stripeApiUrl, stripeSecretKey, production, port }: Settings): StripeEndpoint | null {
-  if (stripeApiUrl !== null) {
-    const { protocol, hostname, port: given } = new URL(stripeApiUrl);
-    const isHttps = protocol === "https:";
-    return { protocol: isHttps ? "https" : "http", host: hostname, port: Number(given || (isHttps ? 443 : 80)) };
-  }
+/** Without a key of Stripe's there is only the local one, and in production not that either: null. */
+function localStripeEndpoint({ stripeSecretKey, production, port }: Settings): StripeEndpoint | null {
   if (stripeSecretKey !== null || production) return null;
   return { protocol: "http", host: "127.0.0.1", port: port + 1 };
 }

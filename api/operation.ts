@@ -38,6 +38,7 @@ const errorWords: Record<number, string> = {
   413: "The body is too large",
   422: "The document cannot be applied",
   429: "Too many requests: try again after `Retry-After` seconds",
+  501: "This runtime cannot do it; a Node server on the same database can",
   502: "Stripe refused",
   503: "Try again after `Retry-After` seconds",
   531: "The workflow is broken; its event says how",

@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { ScripError } from "../engine/error.ts";
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import { networkOf } from "./client-address.ts";
+import type { Settings } from "./config.ts";
 
 /** The address that a request comes from, as far as the runtime knows; nobody is limited by it where it is null. */
 export type ClientAddress = (c: Context) => string | null;
@@ -12,6 +13,13 @@ declare module "hono" {
     /** Whom wrong admin tokens are counted against. */
     operatorNetwork?: string | null;
   }
+}
+
+/** What an operator of a server in production should know of limits that are switched off. */
+export function noticesOfNoLimit({ production, rateLimits }: Pick<Settings, "production" | "rateLimits">): string[] {
+  if (!production) return [];
+  const off = Object.entries(rateLimits).filter(([, limit]) => limit === 0);
+  return off.map(([name]) => `there is no rate limit ${name}: the setting is 0`);
 }
 
 /** Who is counted for what comes from a request's address: the address, or its /64. */

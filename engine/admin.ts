@@ -25,10 +25,13 @@ export async function ensureAdminToken(engine: Engine, token: string, { label, r
   });
 }
 
-/** Makes a token the only one of its label: the one that it replaces ends at once. */
+/** Makes a token the only one of its label: the one that it replaces ends at once. Writes nothing where it is so already. */
 export async function replaceAdminToken(engine: Engine, token: string, admin: Admin): Promise<void> {
-  await ensureAdminToken(engine, token, admin);
   const hash = await sha256Hex(token);
+  const named = and(eq(adminTokens.label, admin.label), isNull(adminTokens.revokedAt));
+  const valid = await engine.storage.db.select().from(adminTokens).where(named);
+  if (valid.length === 1 && valid[0]?.hash === hash) return;
+  await ensureAdminToken(engine, token, admin);
   const others = and(eq(adminTokens.label, admin.label), ne(adminTokens.hash, hash), isNull(adminTokens.revokedAt));
   await engine.storage.write(async (tx) => {
     await tx.update(adminTokens).set({ revokedAt: engine.now() }).where(others);

@@ -9,5 +9,5 @@ export type CompiledWorkflow = SandboxModule & { sourceMap: string };
 /** The outcome of compiling: the module, or every problem found. */
 export type Compilation = { ok: true; workflow: CompiledWorkflow } | { ok: false; problems: WorkflowProblem[] };
 
-/** Compiles one TypeScript or JavaScript module, at save and never at run. Never rejects. */
+/** Compiles one TypeScript or JavaScript module, at save and never at run. Rejects only with `compiler_unavailable`. */
 export type WorkflowCompiler = (source: string) => Promise<Compilation>;

@@ -3,15 +3,26 @@ import type { BudgetMaxima } from "./budgets.ts";
 import type { RecordedAnswer } from "./claims.ts";
 import type { WorkflowCompiler } from "./compiler.ts";
 import { type Counts, createCounts } from "./counts.ts";
-import { createEnvironments, type Environments } from "./environments.ts";
+import {
+  createEnvironmentMemory,
+  createEnvironments,
+  type EnvironmentMemory,
+  type Environments,
+} from "./environments.ts";
 import { createEventLog, type EventLog } from "./events.ts";
 import { createPurchaseFinder, type PurchaseFinder } from "./fulfilment/find-purchases.ts";
 import { createFlights, type Flights } from "./fulfilment/flights.ts";
 import type { Fulfilled, ToldEvent } from "./fulfilment/fulfilled.ts";
 import { createSettler, type Settler } from "./fulfilment/settler.ts";
 import { createHolders, type Holders } from "./holders.ts";
-import { createMemberKeys, type MemberKeys } from "./member-keys.ts";
-import { createRateLimits, type RateLimitSettings, type RateLimits } from "./rate-limits.ts";
+import { createMemberKeyMemory, createMemberKeys, type MemberKeyMemory, type MemberKeys } from "./member-keys.ts";
+import {
+  createRateLimitMemory,
+  createRateLimits,
+  type RateLimitMemory,
+  type RateLimitSettings,
+  type RateLimits,
+} from "./rate-limits.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Storage } from "./storage.ts";
 import { isStorageError } from "./storage-fault.ts";
@@ -24,7 +35,8 @@ export type EngineParts = {
   storage: Storage;
   vault: Vault;
   sandbox: Sandbox;
-  compile: WorkflowCompiler;
+  /** Null where there is no compiler: workflows are saved elsewhere, on the same database. */
+  compile: WorkflowCompiler | null;
   /** For hosts that the operator configured: Stripe, key sets. */
   fetch: typeof fetch;
   /** For addresses that a workflow names: refuses every address that is not public. */
@@ -45,7 +57,27 @@ export type EngineParts = {
   onFault: (fault: unknown, what: string) => void;
   /** Told of what is no failure, and an operator may want to know. */
   onNotice?: (notice: string) => void;
+  /** What an earlier engine learned, where each request has an engine of its own. */
+  memory?: EngineMemory;
+  /** Where the events of decisions go, if not into this engine's own batches. */
+  eventLog?: EventLog;
 };
+
+/** What an engine learns of its database and may leave to the next: values alone, nothing that is under way. */
+export type EngineMemory = {
+  environments: EnvironmentMemory;
+  memberKeys: MemberKeyMemory;
+  rateLimits: RateLimitMemory;
+};
+
+/** A memory in which nothing is yet. */
+export function createEngineMemory(): EngineMemory {
+  return {
+    environments: createEnvironmentMemory(),
+    memberKeys: createMemberKeyMemory(),
+    rateLimits: createRateLimitMemory(),
+  };
+}
 
 /** The engine: its parts, and what it keeps in memory. */
 export type Engine = Omit<EngineParts, "rateLimits"> & {
@@ -86,13 +118,13 @@ export function createEngine(given: EngineParts): Engine {
   return {
     ...parts,
     faultCounts,
-    rateLimits: createRateLimits(parts),
-    environments: createEnvironments(parts),
-    events: createEventLog(parts),
+    rateLimits: createRateLimits(parts, parts.memory?.rateLimits),
+    environments: createEnvironments(parts, parts.memory?.environments),
+    events: parts.eventLog ?? createEventLog(parts),
     redemptionCounts: createCounts(),
     runCounts: createCounts(),
     holders: createHolders(parts),
-    memberKeys: createMemberKeys(parts),
+    memberKeys: createMemberKeys(parts, parts.memory?.memberKeys),
     stripe: createStripeClients(parts),
     webhookBell: createWebhookBell(),
     redemptionsUnderWay: new Map(),

@@ -93,11 +93,20 @@ const StoredWorkflows = v.pipe(
   v.transform((entries) => new Map(entries)),
 );
 
+/** What is kept of environments: values alone, nothing that is under way, so that it may outlive who loaded it. */
+export type EnvironmentMemory = { loaded: Map<string, Environment>; versions: LRUCache<string, CompiledConfig> };
+
+/** A memory in which nothing is yet. */
+export function createEnvironmentMemory(): EnvironmentMemory {
+  return { loaded: new Map(), versions: new LRUCache({ max: 50 }) };
+}
+
 /** Keeps environments in memory: a decision never waits for the database to learn its configuration. */
-export function createEnvironments(parts: EnvironmentParts): Environments {
-  const loaded = new Map<string, Environment>();
+export function createEnvironments(
+  parts: EnvironmentParts,
+  { loaded, versions }: EnvironmentMemory = createEnvironmentMemory(),
+): Environments {
   const loading = new Map<string, Promise<Environment | undefined>>();
-  const versions = new LRUCache<string, CompiledConfig>({ max: 50 });
 
   const reload = async (id: string) => {
     const fresh = await loadEnvironment(parts, id);

@@ -1,3 +1,4 @@
+// Past 250 lines: two logs of events, which share how batches are made, written and read.
 import { promisify } from "node:util";
 import zlib from "node:zlib";
 import { and, eq, sql } from "drizzle-orm";
@@ -113,15 +114,12 @@ export function createEventLog({ storage, onFault }: EventLogParts): EventLog {
 function createWriter({ storage, onFault }: EventLogParts, backlog: Backlog, done: (count: number) => void) {
   let writing: Promise<void> | undefined;
   const writeBatch = async () => {
-    const details = firstDetails(backlog.events, onFault);
-    if (details.length === 0) return;
-    const batch = backlog.events.slice(0, details.length);
-    await insertEvents(storage, batch, details);
+    const batch = await writeFirst(storage, backlog.events, onFault);
+    if (batch.length === 0) return;
     backlog.events = backlog.events.slice(batch.length);
     for (const { text } of batch) backlog.chars -= text?.length ?? 0;
     done(batch.length);
-    if (backlog.lost > 0) onFault(new Error(`${backlog.lost} events`), "events were lost while none could be written");
-    Object.assign(backlog, { failing: false, lost: 0 });
+    noteWritten(backlog, onFault);
     // bulk work yields to a macrotask: loops that never do grow the client's memory
     await nextTurn();
   };
@@ -136,6 +134,79 @@ function createWriter({ storage, onFault }: EventLogParts, backlog: Backlog, don
       });
     return writing;
   };
+}
+
+/** The database takes events again. */
+function noteWritten(backlog: Pick<Backlog, "failing" | "lost">, onFault: EventLogParts["onFault"]): void {
+  if (backlog.lost > 0) onFault(new Error(`${backlog.lost} events`), "events were lost while none could be written");
+  Object.assign(backlog, { failing: false, lost: 0 });
+}
+
+/** Events of several logs that wait to be written, by whichever of them comes first. Their details are made: `chars` of them. */
+export type EventPool = Backlog;
+
+/** A pool in which nothing waits. */
+export function createEventPool(): EventPool {
+  return { events: [], chars: 0, failing: false, lost: 0 };
+}
+
+/** Where all logs share one isolate's memory. */
+const mostPooled = 1000;
+const mostPooledChars = 8 << 20;
+
+/**
+ * A log for a runtime where each request has its own and none may wait for another's work. What it records waits in the
+ * pool; `flush` takes and writes what is there, of all logs, and puts it back where that fails. What another log has taken is
+ * not waited for.
+ */
+export function createPooledEventLog(pool: EventPool, { storage, onFault }: EventLogParts): EventLog {
+  const isPoolFull = () => pool.events.length >= mostPooled || pool.chars >= mostPooledChars;
+  const flush = async () => {
+    while (pool.events.length > 0) {
+      const taken = pool.events.splice(0, batchSize);
+      pool.chars -= charsOf(taken);
+      let written = 0;
+      try {
+        written = (await writeFirst(storage, taken, onFault)).length;
+        noteWritten(pool, onFault);
+      } catch (fault) {
+        pool.failing = true;
+        throw fault;
+      } finally {
+        const left = taken.slice(written);
+        pool.events.unshift(...left);
+        pool.chars += charsOf(left);
+      }
+    }
+  };
+  return {
+    record(event) {
+      if (pool.failing && isPoolFull()) {
+        pool.lost += 1;
+        return;
+      }
+      const text = detailsOf(event, onFault);
+      pool.events.push({ ...event, text, data: () => text });
+      pool.chars += text.length;
+    },
+    async pressure() {
+      if (isPoolFull() && !pool.failing) await flush().catch(() => undefined);
+    },
+    flush,
+    waiting: () => pool.events.length,
+  };
+}
+
+function charsOf(events: readonly Waiting[]): number {
+  return events.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+}
+
+/** Writes as many of the first events as go into one batch, one at least, and gives them. */
+async function writeFirst(storage: Storage, pending: readonly Waiting[], onFault: EventLogParts["onFault"]) {
+  const details = firstDetails(pending, onFault);
+  const batch = pending.slice(0, details.length);
+  if (batch.length > 0) await insertEvents(storage, batch, details);
+  return batch;
 }
 
 /** The details of as many events as go into one batch, one at least. */

@@ -5,6 +5,7 @@ import type { Engine } from "./engine.ts";
 import { type EntitlementRow, isActiveAt } from "./entitlements.ts";
 import type { Environment } from "./environments.ts";
 import { ScripError } from "./error.ts";
+import { nextTurn } from "./next-turn.ts";
 import { numberOf, type Page, type PageWanted, pageOf } from "./page.ts";
 import type { Storage } from "./storage.ts";
 
@@ -150,7 +151,7 @@ async function scan({ db }: Storage, where: SQL | undefined, { cursor, limit }: 
     const here = sql`${number} < ${until} and ${number} >= ${until - rowsAtOnce}`;
     const some = db.select({ row: number, item: entitlements }).from(entitlements).where(and(here, where));
     found.push(...(await some.orderBy(desc(number)).limit(limit + 1 - found.length)));
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   return pageOf(found, limit);
 }

@@ -1,5 +1,6 @@
 import { asc, gt, sql } from "drizzle-orm";
 import { entitlements } from "../schemas/sales-tables.ts";
+import { nextTurn } from "./next-turn.ts";
 import type { Storage } from "./storage.ts";
 
 /**
@@ -40,7 +41,7 @@ export function createHolders({ storage }: { storage: Storage }): Holders {
           lastRow = row;
         }
         if (rows.length < pageSize) break;
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
       complete = true;
     },

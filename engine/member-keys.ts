@@ -51,10 +51,18 @@ export type MemberKeyParts = {
   onFault: (fault: unknown, what: string) => void;
 };
 
+/** The keys as of the latest look, oldest first. Looks are numbered as they are begun. */
+export type MemberKeyMemory = { keys: readonly MemberKey[]; readAtMs: number; asked: number; answered: number };
+
+/** A memory in which no key is yet. */
+export function createMemberKeyMemory(): MemberKeyMemory {
+  return { keys: [], readAtMs: Number.NEGATIVE_INFINITY, asked: 0, answered: 0 };
+}
+
 /** Keeps the keys in memory as they stand in the database, the private halves sealed. Nothing is read before its first use. */
-export function createMemberKeys(parts: MemberKeyParts): MemberKeys {
+export function createMemberKeys(parts: MemberKeyParts, kept = createMemberKeyMemory()): MemberKeys {
   const { storage, now, onFault } = parts;
-  const memory = createMemory(parts);
+  const memory = createMemory(parts, kept);
   const signing = async (): Promise<MemberKey> => {
     await memory.fresh();
     const found = inForce(memory.keys(), now());
@@ -97,37 +105,32 @@ function inForce(keys: readonly MemberKey[], nowMs: number): MemberKey | undefin
   return keys.findLast(({ signsFrom }) => signsFrom <= nowMs) ?? keys[0];
 }
 
-/** The keys as of the latest look, oldest first. */
-function createMemory({ storage, vault, now }: MemberKeyParts) {
-  let keys: readonly MemberKey[] = [];
-  let readAtMs = Number.NEGATIVE_INFINITY;
-  let asked = 0;
-  let answered = 0;
+function createMemory({ storage, vault, now }: MemberKeyParts, kept: MemberKeyMemory) {
   const refresh = async () => {
     const askedAtMs = now();
-    asked++;
-    const turn = asked;
+    kept.asked++;
+    const turn = kept.asked;
     const rows = await storage.db.select().from(memberKeys).orderBy(asc(memberKeys.signsFrom));
     const opened = await Promise.all(
       rows.map((row) =>
         openKey(
           vault,
           row,
-          keys.find(({ kid }) => kid === row.kid),
+          kept.keys.find(({ kid }) => kid === row.kid),
         ),
       ),
     );
     // an answer that was overtaken by a later question is older than what is here
-    if (turn < answered) return;
-    answered = turn;
-    keys = opened;
-    readAtMs = askedAtMs;
+    if (turn < kept.answered) return;
+    kept.answered = turn;
+    kept.keys = opened;
+    kept.readAtMs = askedAtMs;
   };
   return {
-    keys: () => keys,
+    keys: () => kept.keys,
     refresh,
     fresh: async () => {
-      if (now() - readAtMs >= staleAfterMs) await refresh();
+      if (now() - kept.readAtMs >= staleAfterMs) await refresh();
     },
     /** Where a kid is not known. */
     recheck: throttledLook(refresh),

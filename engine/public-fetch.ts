@@ -1,22 +1,7 @@
 import { type LookupAddress, lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
-import ipaddr from "ipaddr.js";
 import { Agent, fetch as undiciFetch } from "undici";
-import { OutboundError } from "./outbound.ts";
-
-/** Of IPv6 only this is given out to the public internet (RFC 4291 §2.4, IANA's registry of global unicast). */
-const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
-
-/**
- * Whether an address belongs to the public internet: not private, loopback, link-local (where clouds keep their
- * metadata), shared, multicast, reserved, of one network card, or one of these wrapped into IPv6.
- */
-export function isPublicAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  const parsed = ipaddr.process(address);
-  if (parsed.range() !== "unicast") return false;
-  return parsed.kind() === "ipv4" || (!address.includes("%") && parsed.match(globalUnicast));
-}
+import { isPublicAddress, notPublic } from "./public-address.ts";
 
 /** What tests want otherwise: which addresses are well, and who tells the addresses of a name. */
 export type PublicFetchOptions = { isAllowed?: (address: string) => boolean; resolve?: Resolve };
@@ -42,7 +27,7 @@ export function createPublicFetch({
       if (error) return callback(error, "", 0);
       const refused = addresses.find(({ address }) => !isAllowed(address));
       const [first] = addresses;
-      if (refused !== undefined || first === undefined) return callback(refusal(hostname), "", 0);
+      if (refused !== undefined || first === undefined) return callback(notPublic(hostname), "", 0);
       return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };
@@ -51,12 +36,8 @@ export function createPublicFetch({
     const url = new URL(input instanceof Request ? input.url : input);
     // a literal address is never looked up
     const literal = url.hostname.replace(/^\[|\]$/g, "");
-    if (isIP(literal) !== 0 && !isAllowed(literal)) throw refusal(literal);
+    if (isIP(literal) !== 0 && !isAllowed(literal)) throw notPublic(literal);
     return undiciFetch(url, { ...init, dispatcher });
   };
   return publicFetch;
-}
-
-function refusal(host: string): OutboundError {
-  return new OutboundError(`${host} is not a public address`);
 }

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../schemas/error-codes.ts";
 import { randomText } from "./digest.ts";
 import { ScripError } from "./error.ts";
-import { createLimit, type Limit } from "./rate-limits/limit.ts";
-import { createNotices } from "./rate-limits/notices.ts";
+import { createLimit, createLimitMemory, type Limit, type LimitMemory } from "./rate-limits/limit.ts";
+import { createNoticeMemory, createNotices, type NoticeMemory } from "./rate-limits/notices.ts";
 import { countsOfOthers, deleteCounts, writeCounts } from "./rate-limits/shared-counts.ts";
 import type { Storage } from "./storage.ts";
 
@@ -50,18 +50,42 @@ export type RateLimitParts = {
   onNotice?: (notice: string) => void;
 };
 
+/** What was counted, and who was told of it: values alone, nothing that is under way, so that it may outlive who counted. */
+export type RateLimitMemory = {
+  /** The name that other processes know these counts by. */
+  node: string;
+  windows: Record<LimitName, LimitMemory>;
+  refused: Record<LimitName, number>;
+  notices: NoticeMemory;
+  cleanedAt: number;
+};
+
+/** A memory in which nothing is counted yet. */
+export function createRateLimitMemory(): RateLimitMemory {
+  return {
+    node: randomText(12),
+    windows: {
+      key: createLimitMemory(),
+      reads: createLimitMemory(),
+      actions: createLimitMemory(),
+      failures: createLimitMemory(),
+    },
+    refused: { key: 0, reads: 0, actions: 0, failures: 0 },
+    notices: createNoticeMemory(),
+    cleanedAt: Number.NEGATIVE_INFINITY,
+  };
+}
+
 /** A turn writes no more than this: the rest is for the next. */
 const mostTold = 1000;
 const minuteMs = 60_000;
 
 /** Makes the limits, with the defaults for what the parts leave out. */
-export function createRateLimits(parts: RateLimitParts): RateLimits {
+export function createRateLimits(parts: RateLimitParts, memory: RateLimitMemory = createRateLimitMemory()): RateLimits {
   const { storage, now } = parts;
-  const limits = limitsOf({ ...defaultRateLimits, ...parts.rateLimits }, now);
-  const refused = { key: 0, reads: 0, actions: 0, failures: 0 };
-  const notices = createNotices(parts);
-  const node = randomText(12);
-  let cleanedAt = Number.NEGATIVE_INFINITY;
+  const { node, refused } = memory;
+  const limits = limitsOf({ ...defaultRateLimits, ...parts.rateLimits }, now, memory.windows);
+  const notices = createNotices(parts, memory.notices);
   let underWay: Promise<void> | undefined;
 
   function refuse(name: LimitName, subject: string, waitMs: number): never {
@@ -80,8 +104,8 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
       const known = limitNames.find((one) => one === name);
       if (known !== undefined) await limits[known]?.hear(endsAt, subject, count);
     }
-    if (Math.abs(now() - cleanedAt) < minuteMs) return;
-    cleanedAt = now();
+    if (Math.abs(now() - memory.cleanedAt) < minuteMs) return;
+    memory.cleanedAt = now();
     await deleteCounts(storage, now() - minuteMs);
   }
 
@@ -125,13 +149,15 @@ export function createRateLimits(parts: RateLimitParts): RateLimits {
 function limitsOf(
   { keyPerSecond, addressPerMinute, failuresPerMinute }: RateLimitSettings,
   now: () => number,
+  windows: RateLimitMemory["windows"],
 ): Record<LimitName, Limit | null> {
-  const limit = (points: number, windowMs: number) => (points === 0 ? null : createLimit({ points, windowMs }, now));
+  const limit = (name: LimitName, points: number, windowMs: number) =>
+    points === 0 ? null : createLimit({ points, windowMs }, now, windows[name]);
   return {
-    key: limit(keyPerSecond * 10, 10_000),
-    reads: limit(addressPerMinute * 10, minuteMs),
-    actions: limit(addressPerMinute, minuteMs),
-    failures: limit(failuresPerMinute, minuteMs),
+    key: limit("key", keyPerSecond * 10, 10_000),
+    reads: limit("reads", addressPerMinute * 10, minuteMs),
+    actions: limit("actions", addressPerMinute, minuteMs),
+    failures: limit("failures", failuresPerMinute, minuteMs),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Client } from "@libsql/client";
 import { drizzle, type LibSQLDatabase } from "drizzle-orm/libsql";
 import { migrations } from "../schemas/generated/migrations.ts";
+import type { Circuit } from "./storage/circuit.ts";
 import { type Patience, remoteClient } from "./storage/remote-client.ts";
 import { createWriteQueue } from "./storage/write-queue.ts";
 import { isUniqueViolation } from "./storage-fault.ts";
@@ -35,14 +36,14 @@ export const driverWaitMs = 5000;
 const fileGroupMs = 20;
 const serverGroupMs = 100;
 
-/** Wraps a client of a file or of a server. Call `migrate` once before use. */
-export function createStorage(client: Client, patience?: Patience): Storage {
+/** Wraps a client of a file or of a server, one that may share a circuit with others. Call `migrate` once before use. */
+export function createStorage(client: Client, patience?: Patience, circuit?: Circuit): Storage {
   if (client.protocol === "file") {
     const db = drizzle(client);
     const write = createWriteQueue(db, fileGroupMs);
     return { client, db, write, writeOne: write, close: () => client.close() };
   }
-  const remote = remoteClient(client, patience);
+  const remote = remoteClient(client, patience, circuit);
   const db = drizzle(remote);
   const write = createWriteQueue(db, serverGroupMs);
   // what is not async by itself would throw at once

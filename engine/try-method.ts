@@ -1,6 +1,7 @@
 import type { Identity } from "../schemas/identity.ts";
 import type { Admin } from "./admin.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
+import { compilerOf } from "./config/compiler-of.ts";
 import { checkWorkflow } from "./config/validate.ts";
 import { visitorContext } from "./context.ts";
 import type { Engine } from "./engine.ts";
@@ -34,8 +35,8 @@ export type Tried = {
 /**
  * Runs a method's workflow for real, host calls included, without redeeming anything: no token, no claim, no purchase, no
  * change of our own data. A source of somebody who may not publish it is guarded (decision 0016).
- * Throws `method_not_found`, `offer_not_found`, `config_invalid` for a workflow that does not compile, or `sandbox_busy` when
- * nothing of it was run.
+ * Throws `method_not_found`, `offer_not_found`, `config_invalid` for a workflow that does not compile, `compiler_unavailable`,
+ * or `sandbox_busy` when nothing of it was run.
  */
 export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried> {
   const { environment, identity } = input;
@@ -44,7 +45,7 @@ export async function tryMethod(engine: Engine, input: TryInput): Promise<Tried>
   if (method === undefined) throw new ScripError("method_not_found", `No redemption method "${input.methodSlug}"`);
   const offer = findOffer(input);
   const plan = findPlan(offer, input.planSlug);
-  const workflow = input.workflow === null ? method.workflow : await compiled(engine, input.workflow);
+  const workflow = input.workflow === null ? method.workflow : await compiled(engine, environment.id, input.workflow);
   const guarded = input.workflow !== null && input.author.role !== "publisher";
   const eventId = newEventId();
   const run = await runWorkflow(
@@ -110,8 +111,10 @@ function findPlan(offer: CompiledOffer, slug: string | null): CompiledPlan | nul
   throw new ScripError("offer_not_found", `The offer "${offer.offer.slug}" has no plan "${slug}"`);
 }
 
-async function compiled(engine: Engine, source: string) {
-  const check = await checkWorkflow(engine, source, "workflow");
+async function compiled(engine: Engine, environmentId: string, source: string) {
+  const compile = await compilerOf(engine, environmentId);
+  const { sandbox, budgetMaxima } = engine;
+  const check = await checkWorkflow({ compile, sandbox, budgetMaxima }, source, "workflow");
   if (check.ok) return check.workflow;
   throw new ScripError("config_invalid", "The workflow does not compile", { issues: check.issues });
 }

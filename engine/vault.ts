@@ -22,16 +22,23 @@ export const vaultCheck = "vault-check";
  * word in it; a server with another key could read none of the secrets, and must not start.
  */
 export async function isVaultOf(vault: Vault, storage: Storage): Promise<boolean> {
+  const [known] = await storage.db.select().from(serverFacts).where(eq(serverFacts.name, vaultCheck));
+  const { value } = known ?? (await leaveWord(vault, storage));
+  return vault.open(value, vaultCheck).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The first word stays, whoever else is about to leave one. */
+async function leaveWord(vault: Vault, storage: Storage): Promise<{ value: string }> {
   const fresh = { name: vaultCheck, value: await vault.seal("scrip", vaultCheck) };
-  const row = await storage.write(async (tx) => {
+  const left = await storage.write(async (tx) => {
     await tx.insert(serverFacts).values(fresh).onConflictDoNothing();
     const [found] = await tx.select().from(serverFacts).where(eq(serverFacts.name, vaultCheck));
     return found;
   });
-  return vault.open(row?.value ?? "", vaultCheck).then(
-    () => true,
-    () => false,
-  );
+  return left ?? { value: "" };
 }
 
 /** Makes a vault from key material of any length; at least 32 random bytes are expected. */

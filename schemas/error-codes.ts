@@ -61,6 +61,7 @@ export const errorCodes = [
   // the configuration cannot be applied
   "config_invalid",
   "config_conflict",
+  "compiler_unavailable",
   "environment_exists",
   // try again
   "rate_limited",

@@ -116,7 +116,11 @@ describe("a part that must stay in its place is imported", () => {
     const strays = importers(
       (s) => s.startsWith("drizzle-orm") || /^schemas\/.*tables\.ts$/.test(s) || s.startsWith("@libsql/"),
     );
-    expect(strays.filter((file) => roomOf(file) === "api")).toEqual(["api/node.ts"]);
+    expect(strays.filter((file) => roomOf(file) === "api")).toEqual(["api/node.ts", "api/worker-isolate.ts"]);
+  });
+
+  test("the modules of Workers: only by what runs in a guest there", () => {
+    expect(importers((s) => s.startsWith("cloudflare:"))).toEqual(["engine/sandbox/guest/worker-main.ts"]);
   });
 });
 
@@ -136,6 +140,8 @@ describe("production installs no development packages, and so", () => {
       { file: "engine/sandbox/child-program.ts", name: "node-gyp-build" },
       // the one that whatwg-url brings
       { file: "engine/sandbox/guest/domain-names.ts", name: "tr46" },
+      // the workflow itself, which the Worker Loader is given beside it
+      { file: "engine/sandbox/guest/worker-main.ts", name: "workflow.js" },
     ]);
   });
 

@@ -8,6 +8,7 @@ import type { Engine } from "../engine.ts";
 import { ScripError } from "../error.ts";
 import { bumpRevision } from "../revision.ts";
 import type { Database } from "../storage.ts";
+import { compilerOf } from "./compiler-of.ts";
 import { type Difference, difference } from "./difference.ts";
 import { validateConfig } from "./validate.ts";
 
@@ -19,8 +20,8 @@ export type Applied = { version: number; changed: boolean; dryRun: boolean; diff
 
 /**
  * Puts a document in force as the next version, whole or not at all. Throws `config_invalid` with every problem,
- * `config_conflict` when another version came between, `environment_not_found`. A document that says the same as the
- * one in force changes nothing.
+ * `config_conflict` when another version came between, `environment_not_found`, `compiler_unavailable`. A document that says
+ * the same as the one in force changes nothing.
  */
 export async function applyConfig(
   engine: Engine,
@@ -30,7 +31,9 @@ export async function applyConfig(
 ): Promise<Applied> {
   const base = await currentConfig(engine, environmentId);
   if (options.expectedVersion !== null && options.expectedVersion !== base.version) throw conflict(base.version);
-  const validation = await validateConfig(engine, document);
+  const compile = await compilerOf(engine, environmentId);
+  const { sandbox, budgetMaxima } = engine;
+  const validation = await validateConfig({ compile, sandbox, budgetMaxima }, document);
   if (!validation.ok) {
     throw new ScripError("config_invalid", `The configuration has ${count(validation.issues.length, "problem")}`, {
       issues: validation.issues,

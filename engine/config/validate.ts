@@ -3,7 +3,7 @@ import { Config } from "../../schemas/config.ts";
 import type { Issue } from "../../schemas/errors.ts";
 import { defaultBudgets } from "../../schemas/workflow.ts";
 import { budgetIssues, withinMaxima } from "../budgets.ts";
-import type { CompiledWorkflow } from "../compiler.ts";
+import type { CompiledWorkflow, WorkflowCompiler } from "../compiler.ts";
 import type { Engine } from "../engine.ts";
 import { issuesOf } from "../issues.ts";
 import { sourcePosition } from "../sandbox/source-position.ts";
@@ -19,7 +19,7 @@ export type Validation =
   | { ok: false; issues: Issue[] };
 
 /** What validating needs: the compiler, and the sandbox that tells what a module exports. */
-export type ValidationParts = Pick<Engine, "compile" | "sandbox" | "budgetMaxima">;
+export type ValidationParts = { compile: WorkflowCompiler } & Pick<Engine, "sandbox" | "budgetMaxima">;
 
 /**
  * Validates a whole document: its form, what refers to what, and every
@@ -71,7 +71,7 @@ export type WorkflowCheck = { ok: true; workflow: CompiledWorkflow } | { ok: fal
 
 /**
  * Compiles a workflow and runs its top level in the sandbox. Messages name line and column of the source. Throws
- * `sandbox_busy` when the sandbox cannot run it.
+ * `sandbox_busy` when the sandbox cannot run it, `compiler_unavailable` when there is no compiler for it.
  */
 export async function checkWorkflow(parts: ValidationParts, source: string, path: string): Promise<WorkflowCheck> {
   const compilation = await parts.compile(source);

@@ -1,5 +1,6 @@
 import { inArray } from "drizzle-orm";
 import { purchases } from "../../schemas/sales-tables.ts";
+import { nextTurn } from "../next-turn.ts";
 import type { Storage } from "../storage.ts";
 import type { Purchase } from "./settling.ts";
 
@@ -28,7 +29,7 @@ export function createPurchaseFinder({ storage }: { storage: Storage }): Purchas
   return (key) =>
     new Promise((resolve, reject) => {
       waiting.push({ key, resolve, reject });
-      if (waiting.length === 1) setImmediate(ask);
+      if (waiting.length === 1) void nextTurn().then(ask);
     });
 }
 

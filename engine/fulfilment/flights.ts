@@ -1,3 +1,5 @@
+import { nextTurn } from "../next-turn.ts";
+
 /** Runs of one kind of work under way in this process, by what they are about. */
 export type Flights<Told, Result> = {
   /**
@@ -23,7 +25,7 @@ export function createFlights<Told, Result>(): Flights<Told, Result> {
     told: Told[],
     run: (told: Told[]) => Promise<Result>,
   ): Promise<Result> => {
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     while (flight.running.size >= mostRuns) await Promise.race(flight.running);
     flight.boarding = null;
     const running = run(told);

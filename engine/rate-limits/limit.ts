@@ -21,6 +21,14 @@ export type Limit = {
 type Busy = { taken: number; others: number; told: number };
 type Window = { endsAt: number; counter: RateLimiterMemory; subjects: number; busy: Map<string, Busy> };
 
+/** What a limit has counted in its latest window. */
+export type LimitMemory = { window: Window | null };
+
+/** A memory in which nothing is counted yet. */
+export function createLimitMemory(): LimitMemory {
+  return { window: null };
+}
+
 /** Beyond this many subjects in one window no new ones are counted: their memory would be the attack. */
 export const mostSubjects = 100_000;
 
@@ -28,15 +36,18 @@ export const mostSubjects = 100_000;
  * Makes a limit. Counting is synchronous within a call: of any number at once never too many are let through. Time is `now`
  * alone: a window ends by it, and a clock that is set begins a new one.
  */
-export function createLimit({ points, windowMs }: LimitSettings, now: () => number): Limit {
+export function createLimit(
+  { points, windowMs }: LimitSettings,
+  now: () => number,
+  memory: LimitMemory = createLimitMemory(),
+): Limit {
   // below this others need not know: it keeps the visitors of a normal day out of the database
   const step = Math.max(1, Math.floor(points / 10));
-  let window = openWindow(points, 0);
 
   function current(): Window {
     const endsAt = (Math.floor(now() / windowMs) + 1) * windowMs;
-    if (window.endsAt !== endsAt) window = openWindow(points, endsAt);
-    return window;
+    if (memory.window?.endsAt !== endsAt) memory.window = openWindow(points, endsAt);
+    return memory.window;
   }
 
   function note(own: Window, subject: string, { consumedPoints, isFirstInDuration }: RateLimiterRes): void {

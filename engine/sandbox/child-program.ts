@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import type { PartName } from "./guest/parts.ts";
 import { preludeLibraries } from "./prelude-libraries.ts";
+import type { GuestModules } from "./worker-loader.ts";
 
 /** What a sandbox process is started with: its program, the guest's prelude, and the folders that it may read. */
 export type ChildProgram = { program: string; prelude: string; readable: string[] };
@@ -62,11 +63,41 @@ async function bundlePrelude(): Promise<string> {
 }
 
 async function bundlePart(name: PartName): Promise<string> {
-  return `${JSON.stringify(name)}(core){${await bundleGuest(name, [preludeLibraries(), onlyTypesOfPrelude])}}`;
+  return `${JSON.stringify(name)}(core){${await partText(name)}}`;
+}
+
+function partText(name: PartName): Promise<string> {
+  return bundleGuest(name, [preludeLibraries(), onlyTypesOfPrelude]);
 }
 
 function bundleGuest(name: string, plugins: Plugin[] = []): Promise<string> {
   return textOf({ entry: `guest/${name}.ts`, format: "iife", platform: "neutral", plugins });
+}
+
+/**
+ * The same prelude for guests that are Workers: `scrip:prelude-main` is where they begin. Each part is a module of its own,
+ * which is read when it is asked for: all of them are 330 kB, and reading those would be most of what a run takes.
+ */
+export async function bundleGuestModules(): Promise<GuestModules> {
+  const external = ["cloudflare:workers", "scrip:prelude", "workflow.js"];
+  const [main, entry, ...parts] = await Promise.all([
+    textOf({ entry: "guest/worker-main.ts", format: "esm", platform: "neutral", plugins: [], external }),
+    bundleGuest("entry"),
+    ...partNames.map(partText),
+  ]);
+  const asked = partNames.map((name) => `${JSON.stringify(name)}(core){require("scrip:prelude-${name}")(core)}`);
+  // there is no outer realm that anybody would seal
+  const prelude = `let way;const admit=(enter)=>{way=enter},outerLockdown="",parts={${asked.join()}};${entry}return way;`;
+  return {
+    "scrip:prelude-main": { js: main },
+    "scrip:prelude": { cjs: `"use strict";module.exports=function(){${prelude}}` },
+    ...Object.fromEntries(
+      partNames.map((name, i) => [
+        `scrip:prelude-${name}`,
+        { cjs: `"use strict";module.exports=function(core){${parts[i]}}` },
+      ]),
+    ),
+  };
 }
 
 /** A second copy of the prelude's files would have a state of its own. */
@@ -82,9 +113,15 @@ const onlyTypesOfPrelude: Plugin = {
   },
 };
 
-type Bundle = { entry: string; format: "cjs" | "iife"; platform: "node" | "neutral"; plugins: Plugin[] };
+type Bundle = {
+  entry: string;
+  format: "cjs" | "iife" | "esm";
+  platform: "node" | "neutral";
+  plugins: Plugin[];
+  external?: string[];
+};
 
-async function textOf({ entry, format, platform, plugins }: Bundle): Promise<string> {
+async function textOf({ entry, format, platform, plugins, external = [] }: Bundle): Promise<string> {
   const built = await build({
     entryPoints: [join(import.meta.dirname, entry)],
     bundle: true,
@@ -92,11 +129,12 @@ async function textOf({ entry, format, platform, plugins }: Bundle): Promise<str
     format,
     platform,
     plugins,
+    external,
     target: "esnext",
     minifyWhitespace: true,
     minifySyntax: true,
     // the prelude is kept once per isolate, and nobody reads its stack traces
-    minifyIdentifiers: format === "iife",
+    minifyIdentifiers: format !== "cjs",
     // CommonJS libraries have no other field
     mainFields: ["main"],
     logLevel: "silent",

@@ -6,10 +6,11 @@ import { childProgram } from "./child-program.ts";
 import { judge } from "./judge.ts";
 import { type Lane, type LaneEvents, openLane } from "./lane.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
-import { createTally, statsOf, type Tally, tallyRun } from "./pool-stats.ts";
+import { statsOf } from "./pool-stats.ts";
 import type { ProcessEnd } from "./sandbox-process.ts";
 import { isFree, mayTake, rise, seat } from "./seating.ts";
 import { createShares, type Shares } from "./shares.ts";
+import { createTally, type Tally, tallyRun } from "./tally.ts";
 import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
 import { watch } from "./watchdog.ts";
 

@@ -1,4 +1,3 @@
-import { SourceMap } from "node:module";
 import * as v from "valibot";
 
 /** A place in a text, both numbers counted from 1. */
@@ -7,8 +6,11 @@ export type Position = { line: number; column: number };
 const MapText = v.pipe(
   v.string(),
   v.parseJson(),
-  v.object({ version: v.number(), sources: v.array(v.string()), names: v.array(v.string()), mappings: v.string() }),
+  v.object({ version: v.literal(3), sources: v.array(v.string()), mappings: v.string() }),
 );
+
+/** What a source map says of the place `column` (from 0) of a compiled line. */
+type Segment = { column: number; source: string | undefined; position: Position };
 
 /**
  * The place in the author's TypeScript of a place in the compiled script, or undefined when there is none (code that
@@ -37,13 +39,44 @@ export function readableStack(sourceMap: string, text: string): string {
   return lines.filter((line) => !/^\s*at .*(?:workflow\.js:\d+|scrip:prelude)/.test(line)).join("\n");
 }
 
-function readMap(sourceMap: string): SourceMap {
-  const payload = v.parse(MapText, sourceMap);
-  return new SourceMap({ ...payload, file: "workflow.js", sourceRoot: "", sourcesContent: [] });
+/** The segments of each line. Every number is the difference to the one before it in the whole map, columns to that of their line (ECMA-426). */
+function readMap(sourceMap: string): Segment[][] {
+  const { sources, mappings } = v.parse(MapText, sourceMap);
+  let [source, line, column] = [0, 0, 0];
+  return mappings.split(";").map((text) => {
+    let compiledColumn = 0;
+    return (text === "" ? [] : text.split(",")).map((segment) => {
+      const [columns = 0, ...original] = numbersOf(segment);
+      compiledColumn += columns;
+      if (original.length === 0) return { column: compiledColumn, source: undefined, position: { line: 0, column: 0 } };
+      source += original[0] ?? 0;
+      line += original[1] ?? 0;
+      column += original[2] ?? 0;
+      return { column: compiledColumn, source: sources[source], position: { line: line + 1, column: column + 1 } };
+    });
+  });
 }
 
-function positionIn(map: SourceMap, { line, column }: Position): Position | undefined {
-  const entry = map.findEntry(line - 1, column - 1);
-  if (!("originalLine" in entry) || !entry.originalSource.endsWith("workflow.ts")) return undefined;
-  return { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** Base64 VLQ: five bits a digit, the lowest first, the sixth says that more follow; the number's lowest bit is its sign. */
+function numbersOf(segment: string): number[] {
+  const numbers: number[] = [];
+  let [value, shift] = [0, 0];
+  for (const char of segment) {
+    const digit = digits.indexOf(char);
+    value += (digit & 31) << shift;
+    shift += 5;
+    if (digit & 32) continue;
+    numbers.push(value & 1 ? -(value >> 1) : value >> 1);
+    [value, shift] = [0, 0];
+  }
+  return numbers;
+}
+
+/** The last segment that begins at the place or before it, in earlier lines too: what the compiler added itself has none of its own. */
+function positionIn(map: readonly Segment[][], { line, column }: Position): Position | undefined {
+  const before = map.slice(0, line - 1).flat();
+  const found = map[line - 1]?.findLast((segment) => segment.column <= column - 1) ?? before.at(-1);
+  return found?.source?.endsWith("workflow.ts") ? found.position : undefined;
 }

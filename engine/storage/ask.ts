@@ -1,6 +1,6 @@
 import { LibsqlError } from "@libsql/client";
 import { storageFault, unreachableCode } from "../storage-fault.ts";
-import { createCircuit } from "./circuit.ts";
+import type { Circuit } from "./circuit.ts";
 import type { Room } from "./room.ts";
 
 /**
@@ -10,12 +10,11 @@ import type { Room } from "./room.ts";
 export type Ask = <T>(work: () => Promise<T>, withinMs: number, room?: Room) => Promise<T>;
 
 /**
- * Makes the way to a server: one that did not answer is left alone for `restMs`, and who asks meanwhile is told at once.
+ * Makes the way to a server: one that did not answer is left alone for a while, and who asks meanwhile is told at once.
  * The time includes the wait for a seat; who ran out of it there is not sent later. `onHang` is
  * called when no answer came in time.
  */
-export function createAsk(restMs: number, onHang: () => void): Ask {
-  const circuit = createCircuit(restMs);
+export function createAsk(circuit: Circuit, onHang: () => void): Ask {
   return async (work, withinMs, room) => {
     const entry = circuit.enter();
     if (entry === "refused") throw gone();
@@ -53,6 +52,8 @@ export function createAsk(restMs: number, onHang: () => void): Ask {
 function isOfNetwork(thrown: unknown): boolean {
   if (!(thrown instanceof Error) || storageFault(thrown) !== null) return false;
   if (["TimeoutError", "AbortError", "SyntaxError"].includes(thrown.name)) return true;
+  // how workerd marks what came from outside of it
+  if ("retryable" in thrown || "remote" in thrown) return true;
   return thrown instanceof TypeError && /fetch|network|connection|terminated/i.test(thrown.message);
 }
 

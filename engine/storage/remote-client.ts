@@ -1,5 +1,6 @@
 import type { Client, InArgs, InStatement, ResultSet, TransactionMode } from "@libsql/client";
 import { createAsk } from "./ask.ts";
+import { type Circuit, createCircuit, patientRestMs } from "./circuit.ts";
 import { remoteTransaction } from "./remote-transaction.ts";
 import { createRoom } from "./room.ts";
 import { wellFormed, wellFormedArgs } from "./well-formed.ts";
@@ -10,7 +11,7 @@ import { wellFormed, wellFormedArgs } from "./well-formed.ts";
  */
 export type Patience = { readMs: number; writeMs: number; restMs: number };
 
-const patience: Patience = { readMs: 3000, writeMs: 6000, restMs: 500 };
+const patience: Patience = { readMs: 3000, writeMs: 6000, restMs: patientRestMs };
 
 /**
  * A server takes 128 requests at a time, of all its clients. Writes would only wait for each other there. What belongs to a
@@ -21,10 +22,15 @@ const mostWrites = 4;
 
 /**
  * A client of a server that may hang, die and come back: every call ends in time, with an error that `storageFault`
- * knows; a server that is not there is not asked by everybody; and a transaction that was lost stays lost.
+ * knows; a server that is not there is not asked by everybody; and a transaction that was lost stays lost. Clients of the
+ * same server may share a circuit.
  */
-export function remoteClient(client: Client, { readMs, writeMs, restMs }: Patience = patience): Client {
-  const ask = createAsk(restMs, () => {
+export function remoteClient(
+  client: Client,
+  { readMs, writeMs, restMs }: Patience = patience,
+  circuit: Circuit = createCircuit(restMs),
+): Client {
+  const ask = createAsk(circuit, () => {
     // all requests share one connection, and nothing else would find out that there is nobody at its other end
     if (client.protocol === "ws" && !client.closed) void reconnect(client);
   });

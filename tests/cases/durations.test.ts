@@ -27,3 +27,18 @@ test.each(cases)("%s and %s is %s", (start, duration, end) => {
 test("without a duration there is no end", () => {
   expect(endOf(0, null)).toBe(null);
 });
+
+test("the end is that of Temporal, where there is one", () => {
+  const starts = ["2023-12-31T23:59:59.999Z", "2024-02-29T00:00:00Z", "2026-01-30T12:00:00Z", "2099-11-30T06:00:00Z"];
+  const durations = ["P1Y", "P13M", "P1Y1M1W1D", "P999Y9999M", "P9999W99999D", "P11M31D"];
+  for (const start of starts) {
+    for (const duration of durations) {
+      const from = Temporal.Instant.from(start).toZonedDateTimeISO("UTC");
+      expect(endOf(Date.parse(start), duration), `${start} ${duration}`).toBe(from.add(duration).epochMilliseconds);
+    }
+  }
+});
+
+test.each(["", "P", "PT1H", "P1", "1M", "P1D1M", "P-1D"])("%j is no duration", (duration) => {
+  expect(() => endOf(0, duration)).toThrow(RangeError);
+});

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { SourceMap } from "node:module";
 import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
@@ -95,6 +96,20 @@ describe("the source map", () => {
     expect(sourcePosition(sourceMap, { line, column })).toEqual({ line: 5, column: 12 });
     const stack = sourceStack(sourceMap, `TypeError: x\n    at workflow (workflow.js:${line}:${column})`);
     expect(stack).toBe("TypeError: x\n    at workflow (workflow.ts:5:12)");
+  });
+
+  test("is read for every place of a script as Node reads it", async () => {
+    const seed = readFileSync(join(import.meta.dirname, "../../workflows/stripe-checkout.wf.ts"), "utf8");
+    const { script, sourceMap } = await compiled(seed);
+    const node = new SourceMap(JSON.parse(sourceMap));
+    const places = script.split("\n").flatMap((text, line) => [...text, ""].map((_, column) => ({ line, column })));
+    const asNodeReads = places.map(({ line, column }) => {
+      const entry = node.findEntry(line, column);
+      if (!("originalLine" in entry) || !entry.originalSource.endsWith("workflow.ts")) return undefined;
+      return { line: entry.originalLine + 1, column: entry.originalColumn + 1 };
+    });
+    const read = places.map(({ line, column }) => sourcePosition(sourceMap, { line: line + 1, column: column + 1 }));
+    expect(read).toEqual(asNodeReads);
   });
 
   test("knows no place for what the compiler added", async () => {

@@ -1,5 +1,11 @@
 import { afterEach, expect, test } from "vitest";
-import { createEventLog, findEvent, type PendingEvent } from "../../engine/events.ts";
+import {
+  createEventLog,
+  createEventPool,
+  createPooledEventLog,
+  findEvent,
+  type PendingEvent,
+} from "../../engine/events.ts";
 import { maskedText, withoutSecrets } from "../../engine/masking.ts";
 import type { Storage } from "../../engine/storage.ts";
 import { eventBatches, events } from "../../schemas/tables.ts";
@@ -107,4 +113,26 @@ test("a secret with quotes and line ends is found where it is escaped", () => {
   expect(JSON.parse(withoutSecrets(JSON.stringify({ log: `it is ${secret}!` }), [secret]))).toEqual({
     log: "it is ***!",
   });
+});
+
+test("logs that share a pool keep what cannot be written, lose what no longer fits, and say how much that was", async () => {
+  const { engine } = await open();
+  const told: string[] = [];
+  const onFault = (fault: unknown, what: string) =>
+    told.push(`${fault instanceof Error ? fault.message : fault}: ${what}`);
+  const pool = createEventPool();
+  const away = async () => {
+    throw new Error("the database is away");
+  };
+  const first = createPooledEventLog(pool, { storage: { ...engine.storage, write: away }, onFault });
+  for (let n = 0; n < 999; n++) first.record(event(n));
+  await expect(first.flush()).rejects.toThrow("the database is away");
+  for (let n = 0; n < 4; n++) first.record(event(n));
+  expect(first.waiting()).toBe(1000);
+  await first.pressure();
+  const second = createPooledEventLog(pool, { storage: engine.storage, onFault });
+  await second.flush();
+  expect([first.waiting(), pool.chars]).toEqual([0, 0]);
+  expect(await engine.storage.db.select({ id: events.id }).from(events)).toHaveLength(1000);
+  expect(told).toEqual(["3 events: events were lost while none could be written"]);
 });

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fetchOutbound, type OutboundPolicy, type OutboundRequest } from "../../engine/outbound.ts";
-import { createPublicFetch, isPublicAddress, type Resolve } from "../../engine/public-fetch.ts";
+import { isPublicAddress, refusingPrivate } from "../../engine/public-address.ts";
+import { createPublicFetch, type Resolve } from "../../engine/public-fetch.ts";
 
 test.each([
   ["private", ["10.0.0.1", "172.16.3.4", "172.31.255.255", "192.168.1.1"]],
@@ -62,6 +63,23 @@ const answers: Record<string, (response: ServerResponse, request: IncomingMessag
   },
   "/echo": (r, request) => request.pipe(r),
 };
+
+test.each([
+  "http://127.1/",
+  "http://0x7f000001/",
+  "http://[::1]/",
+  "http://169.254.169.254/",
+  "http://[::ffff:10.0.0.1]/",
+])("where names are not looked up, %s is refused before anybody is asked", async (url) => {
+  let asked = 0;
+  const fetch = refusingPrivate(async () => {
+    asked += 1;
+    return new Response();
+  });
+  await expect(fetch(url)).rejects.toThrow("is not a public address");
+  expect((await fetch("https://example.com/")).status).toBe(200);
+  expect(asked).toBe(1);
+});
 
 describe("with a server on the loopback interface", () => {
   let server: Server;

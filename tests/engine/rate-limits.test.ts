@@ -6,7 +6,13 @@ import { createClient } from "@libsql/client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ScripError } from "../../engine/error.ts";
 import { mostSubjects } from "../../engine/rate-limits/limit.ts";
-import { createRateLimits, type LimitName, type RateLimitSettings, type RateLimits } from "../../engine/rate-limits.ts";
+import {
+  createRateLimitMemory,
+  createRateLimits,
+  type LimitName,
+  type RateLimitSettings,
+  type RateLimits,
+} from "../../engine/rate-limits.ts";
 import { createStorage, driverWaitMs, migrate, type Storage } from "../../engine/storage.ts";
 import { rateLimits } from "../../schemas/tables.ts";
 import { createClock } from "../fakes/clock.ts";
@@ -29,7 +35,7 @@ afterEach(async () => {
 });
 
 /** A server's limits, on a connection of its own to the one database. */
-async function node(more: Partial<RateLimitSettings> = {}): Promise<RateLimits> {
+async function node(more: Partial<RateLimitSettings> = {}, memory = createRateLimitMemory()): Promise<RateLimits> {
   const url = pathToFileURL(join(folder, "a.db")).href;
   const storage = createStorage(createClient({ url, timeout: driverWaitMs }));
   storages.push(storage);
@@ -37,7 +43,7 @@ async function node(more: Partial<RateLimitSettings> = {}): Promise<RateLimits> 
   const away = () => Promise.reject(new Error("the database does not answer"));
   const seen: Storage = { ...storage, write: (work) => (isAway ? away() : storage.write(work)) };
   const onNotice = (notice: string) => notices.push(notice);
-  return createRateLimits({ storage: seen, now: clock.now, rateLimits: { ...settings, ...more }, onNotice });
+  return createRateLimits({ storage: seen, now: clock.now, rateLimits: { ...settings, ...more }, onNotice }, memory);
 }
 
 async function nodes(count: number): Promise<RateLimits[]> {
@@ -292,6 +298,18 @@ describe("several servers on one database", () => {
     await second.sync();
     expect(await rows()).toEqual([]);
   });
+});
+
+test("limits that are made anew over the same memory go on counting, and are one server to the others", async () => {
+  const memory = createRateLimitMemory();
+  for (let i = 0; i < 3; i++) await admitted(await node({}, memory), 30);
+  const last = await node({}, memory);
+  expect(await admitted(last, 30)).toBe(10);
+  expect(last.refused.key).toBe(20);
+  await (await node({}, memory)).sync();
+  await last.sync();
+  expect(await rows()).toMatchObject([{ count: 120 }]);
+  expect(notices).toHaveLength(1);
 });
 
 function never(): never {
