@@ -51,6 +51,8 @@ export type LaneEvents = {
 /** A run that had less than this part of its CPU time when its slice was over is tried again, so often at most. */
 const fairShare = 0.8;
 const starvedMax = 3;
+/** A run of so many slices is no longer soon at its end. */
+const soonOverSlices = 8;
 const overdueSlackMs = 150;
 /** A slice that its own limit stops has come back by then. */
 const lateSlackMs = 10;
@@ -135,8 +137,8 @@ function pump(lane: Lane): void {
 }
 
 /**
- * A run whose tenant has used least lately. Of one tenant's those that have begun come first: what is soon at its end gives its
- * isolate back, and many that are half done are slower than few, one after another.
+ * A run whose tenant has used least lately. Of one tenant's those that have begun not long ago come first: what is soon at its
+ * end gives its isolate back, and many that are half done are slower than few, one after another.
  */
 function takeNext({ queue, shares }: Lane): PoolRun | undefined {
   if (queue.length < 2) return queue.shift();
@@ -144,7 +146,7 @@ function takeNext({ queue, shares }: Lane): PoolRun | undefined {
   let best: { at: number; tenant: string; usedMs: number; begun: boolean } | undefined;
   for (const [at, { job, history }] of queue.entries()) {
     const { tenant } = job;
-    const begun = history.length > 0;
+    const begun = history.length > 0 && history.length < soonOverSlices;
     const usedMs = tenant === best?.tenant ? best.usedMs : shares.usedMs(tenant, nowMs);
     const isBetter = !best || usedMs < best.usedMs || (usedMs === best.usedMs && begun && !best.begun);
     if (isBetter) best = { at, tenant, usedMs, begun };
