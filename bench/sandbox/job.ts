@@ -7,8 +7,17 @@ import type { SandboxModule } from "../../engine/sandbox.ts";
 import type { Json } from "../../schemas/json.ts";
 
 /** The compiled workflow that every contestant runs: a script that leaves its function in `globalThis.__workflow`. */
-export async function checkoutModule(): Promise<SandboxModule> {
-  const compiled = await compileWorkflow(await readFile(join(import.meta.dirname, "checkout.wf.ts"), "utf8"));
+export function checkoutModule(): Promise<SandboxModule> {
+  return moduleOf(join(import.meta.dirname, "checkout.wf.ts"));
+}
+
+/** The workflow that a new method begins with. */
+export function templateModule(): Promise<SandboxModule> {
+  return moduleOf(join(import.meta.dirname, "../../workflows/stripe-checkout.wf.ts"));
+}
+
+async function moduleOf(file: string): Promise<SandboxModule> {
+  const compiled = await compileWorkflow(await readFile(file, "utf8"));
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
   const { script, codeHash } = compiled.workflow;
   return { script, codeHash };

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { createProcessPool } from "../../../engine/sandbox/process-pool.ts";
 import type { HostCallHandler, SandboxModule } from "../../../engine/sandbox.ts";
 import { defaultBudgets } from "../../../schemas/workflow.ts";
-import { answerTo, checkoutModule, checkResult, inputOf, resultOf, variantOf } from "../job.ts";
+import { answerTo, checkoutModule, checkResult, inputOf, resultOf, templateModule, variantOf } from "../job.ts";
 import type { Beside, Held, Question } from "../messages.ts";
 import { residentKib, sandboxProcesses } from "../processes.ts";
 import { pacedRuns, runsAbreast, timed } from "../series.ts";
@@ -10,6 +11,7 @@ import { pacedAnswers, serve } from "../serve.ts";
 
 /** Scrip's pool as it is shipped, in the place of an engine's process. */
 const known = await checkoutModule();
+const template = await templateModule();
 const sandbox = createProcessPool();
 const host: HostCallHandler = async ({ args }) => ({ ok: true, value: answerTo(args) });
 const budgets = defaultBudgets;
@@ -30,6 +32,20 @@ async function idle(): Promise<void> {
   const n = made;
   const asked = { request: { customer_email: inputOf(n).identity.identifier, metadata: { total: "22.40 GBP" } } };
   checkResult(n, resultOf(answerTo(asked)));
+}
+
+/** The template of a new method, with a session of its own for each run. */
+async function templateRun(): Promise<void> {
+  made += 1;
+  const url = `https://checkout.example.com/${made}`;
+  const job = { runId: `run-${made}`, tenant: "bench:template", module: template, input: inputOf(made), budgets };
+  const { outcome } = await sandbox.run(job, async () => ({
+    ok: true,
+    value: { ok: true, status: 200, body: { url } },
+  }));
+  const isRight =
+    outcome.kind === "returned" && isDeepStrictEqual(outcome.value, { success: true, action: "navigate", url });
+  if (!isRight) throw new Error(`the template ended as ${JSON.stringify(outcome)}`);
 }
 
 const warm = () => run("bench:warm", known);
@@ -114,6 +130,8 @@ await sleep(700);
 serve({
   ...pacedAnswers(warm, cold),
   idle: (question) => pacedRuns(idle, question),
+  template: (question) => pacedRuns(templateRun, question),
+  templates: (question) => runsAbreast(templateRun, question),
   abreast: (question) => runsAbreast(warm, question),
   beside: besideNeighbours,
   turns: byTurns,
