@@ -37,7 +37,7 @@ beforeAll(async () => {
           slug,
           components: [{ slug: "c", slots: [{ key: "s", experience: slug }] }],
         })),
-        budgets: { wallMs: 1500, cpuMs: 300, memoryBytes: 16 << 20, resultBytes: 64 << 10 },
+        budgets: { wallMs: 4000, cpuMs: 300, memoryBytes: 16 << 20, resultBytes: 64 << 10 },
       };
     },
   });
