@@ -57,7 +57,7 @@ function serve(): void {
   for (;;) {
     const length = readSync(0, buffer);
     if (length === 0) return;
-    take(Buffer.from(buffer.subarray(0, length)));
+    take(buffer.subarray(0, length));
     prepareNext();
   }
 }

@@ -17,7 +17,7 @@ export function encodeFrame(header: string, body: string): Buffer {
 
 /**
  * Returns a function that takes the bytes as they come and calls `onFrame` for each whole frame.
- * It throws a RangeError when a frame claims more than `maxBytes`: the other side is then not to be trusted.
+ * The bytes may change afterwards. It throws a RangeError when a frame claims more than `maxBytes`: the other side is then not to be trusted.
  */
 export function createFrameReader(maxBytes: number, onFrame: (frame: Frame) => void): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
@@ -25,9 +25,12 @@ export function createFrameReader(maxBytes: number, onFrame: (frame: Frame) => v
   let wanted = prefixBytes;
 
   return (chunk) => {
-    chunks.push(chunk);
     held += chunk.length;
-    if (held < wanted) return;
+    if (held < wanted) {
+      chunks.push(Buffer.from(chunk));
+      return;
+    }
+    chunks.push(chunk);
     let bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks, held);
     wanted = prefixBytes;
     while (bytes.length >= prefixBytes) {
@@ -45,7 +48,7 @@ export function createFrameReader(maxBytes: number, onFrame: (frame: Frame) => v
       bytes = bytes.subarray(end);
       onFrame(frame);
     }
-    chunks = bytes.length > 0 ? [bytes] : [];
+    chunks = bytes.length > 0 ? [Buffer.from(bytes)] : [];
     held = bytes.length;
   };
 }

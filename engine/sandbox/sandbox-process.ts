@@ -1,5 +1,7 @@
+import type { Socket } from "node:net";
 import * as v from "valibot";
 import type { ProcessEndReason } from "../sandbox.ts";
+import { type Channel, openChannel } from "./channel.ts";
 import type { ChildProgram } from "./child-program.ts";
 import { createFrameReader, encodeFrame, type Frame } from "./frames.ts";
 import { reportMaxBytes } from "./limits.ts";
@@ -27,14 +29,19 @@ export type SandboxProcess = {
 /** What all the processes of a pool have in common. */
 export type ProcessTerms = { program: Promise<ChildProgram>; writableKib: number; idleIsolates: number };
 
-type State = { child: Child | undefined; death: ProcessEnd | undefined; lastWords: string };
+type State = {
+  channel: Channel | undefined;
+  child: Child | undefined;
+  death: ProcessEnd | undefined;
+  lastWords: string;
+};
 
 const outsideSignals: readonly string[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
 const memoryWords = /out of memory|allocation failed|failed to allocate|bad_alloc|OOM/i;
 
 /** Starts a sandbox process. Never throws: a process that cannot start ends as `crashed`. */
 export function startProcess(terms: ProcessTerms, events: ProcessEvents): SandboxProcess {
-  const state: State = { child: undefined, death: undefined, lastWords: "" };
+  const state: State = { channel: undefined, child: undefined, death: undefined, lastWords: "" };
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const finish = (end: ProcessEnd) => {
     resolve();
@@ -44,24 +51,28 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
     state.death ??= end;
     state.child?.process.kill("SIGKILL");
   };
-  terms.program.then(
-    (program) => {
-      if (state.death) {
-        finish(state.death);
-        return;
-      }
-      state.child = spawnChild(program, terms.writableKib);
-      listen(state, events, kill, finish);
-      const hello: Command = { do: "hello", idleIsolates: terms.idleIsolates };
-      state.child.stdin.write(encodeFrame(JSON.stringify(hello), program.prelude));
-    },
-    (error: unknown) => finish({ reason: "crashed", message: `the sandbox cannot be built: ${String(error)}` }),
+  const begin = async () => {
+    const [program, channel] = await Promise.all([terms.program, openChannel(reading(state, events, kill))]);
+    state.channel = channel;
+    if (state.death) {
+      channel.ours.destroy();
+      channel.theirs.destroy();
+      finish(state.death);
+      return;
+    }
+    state.child = spawnChild(program, terms.writableKib, channel);
+    listen(state, channel.ours, state.child, finish);
+    const hello: Command = { do: "hello", idleIsolates: terms.idleIsolates };
+    channel.ours.write(encodeFrame(JSON.stringify(hello), program.prelude));
+  };
+  begin().catch((error: unknown) =>
+    finish({ reason: "crashed", message: `the sandbox cannot be built: ${String(error)}` }),
   );
   let outgoing: Buffer[] = [];
   const flush = () => {
     const [first, ...more] = outgoing;
     outgoing = [];
-    if (first) state.child?.stdin.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
+    if (first) state.channel?.ours.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
   };
   return {
     pid: () => state.child?.process.pid,
@@ -75,35 +86,36 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
   };
 }
 
-function listen(
-  state: State,
-  events: ProcessEvents,
-  kill: (end: ProcessEnd) => void,
-  finish: (end: ProcessEnd) => void,
-) {
-  const { child } = state;
-  if (!child) return;
+/** Takes the process's reports as they come. */
+function reading(state: State, events: ProcessEvents, kill: (end: ProcessEnd) => void): (bytes: Buffer) => void {
   const read = createFrameReader(reportMaxBytes, (frame) => {
     if (!state.death) hear(frame, events, kill);
   });
-  child.stdout.on("data", (chunk: Buffer) => {
+  return (bytes) => {
     try {
-      read(chunk);
+      read(bytes);
     } catch (error) {
       kill({ reason: "lied", message: `the sandbox process broke the protocol: ${String(error)}` });
     }
-  });
+  };
+}
+
+function listen(state: State, ours: Socket, child: Child, finish: (end: ProcessEnd) => void): void {
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     state.lastWords = (state.lastWords + text).slice(-4096);
   });
   // it no longer listens, so it is ending or has ended: the autopsy tells why
-  child.stdin.on("error", () => child.process.kill("SIGKILL"));
+  ours.on("error", () => child.process.kill("SIGKILL"));
+  const { promise: allRead, resolve } = Promise.withResolvers<void>();
+  ours.once("close", () => resolve());
   child.process.once("error", (error) => {
     state.death ??= { reason: "crashed", message: `the sandbox process cannot be started: ${error.message}` };
     if (child.process.pid === undefined) finish(state.death);
   });
-  child.process.once("close", (code, signal) => {
-    if (child.process.pid !== undefined) finish(state.death ?? autopsy(code, signal, state.lastWords));
+  child.process.once("close", async (code, signal) => {
+    if (child.process.pid === undefined) return;
+    await allRead;
+    finish(state.death ?? autopsy(code, signal, state.lastWords));
   });
 }
 

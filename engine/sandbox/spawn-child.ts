@@ -1,21 +1,23 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
+import type { Channel } from "./channel.ts";
 import type { ChildProgram } from "./child-program.ts";
 
-/** A running sandbox process: commands in, reports out, last words on the third. */
-export type Child = { process: ChildProcess; stdin: Writable; stdout: Readable; stderr: Readable };
+/** A running sandbox process, and its last words. */
+export type Child = { process: ChildProcess; stderr: Readable };
 
 const nodeFlags = ["--no-node-snapshot", "--jitless", "--no-warnings", "--permission", "--allow-addons"];
 
 /**
- * Each run leaves a realm behind: these take a fifth off what that costs. The realms are garbage before the next collection, so
- * a small young space and collections in one go, on the only thread there is, find them while they are still in the caches.
+ * Each run leaves a realm behind: these take a fourth off what that costs. A scavenge would find it alive still, held by what was
+ * promoted before: the young space is large enough that there are few before the next collection of all, which is in one go and
+ * on the only thread there is.
  */
 const collectorFlags = [
   "--single-threaded",
   "--no-incremental-marking",
-  "--min-semi-space-size=1",
-  "--max-semi-space-size=1",
+  "--min-semi-space-size=4",
+  "--max-semi-space-size=4",
   // made anew in each realm, and taken out of it again by the guest's lockdown
   "--no-harmony-temporal",
 ];
@@ -38,10 +40,10 @@ const guardian = "( exec 0<&- 1>&- 2>&-; read -r _ <&3; kill -9 $$ ) &";
 /**
  * Starts a sandbox process with as little as it can have: no environment but its time zone, no right to files except
  * isolated-vm's, to processes, to threads or (from Node 26) to the network, no core dumps, and on Linux a bound on the
- * memory it may write to. `--jitless` removes WebAssembly and the compilers, a wide field for attacks. It ends when its
- * standard input closes, and at the latest with the calling process.
+ * memory it may write to. `--jitless` removes WebAssembly and the compilers, a wide field for attacks. It ends when
+ * the channel closes, and at the latest with the calling process.
  */
-export function spawnChild({ program, readable }: ChildProgram, writableKib: number): Child {
+export function spawnChild({ program, readable }: ChildProgram, writableKib: number, { ours, theirs }: Channel): Child {
   // not -v: on Node 26 every isolate reserves 256 MiB of address space that it never writes to
   const limits = process.platform === "linux" ? `ulimit -d ${writableKib} && ulimit -c 0` : "ulimit -c 0";
   const shell = `${limits} && unset PWD || exit 1; ${guardian} exec "$0" "$@" 3<&-`;
@@ -52,18 +54,20 @@ export function spawnChild({ program, readable }: ChildProgram, writableKib: num
     ["-c", shell, process.execPath, ...nodeFlags, ...collectorFlags, ...files, "-e", loader],
     {
       env: { TZ: "UTC" },
-      stdio: ["pipe", "pipe", "pipe", "pipe"],
+      stdio: [theirs, theirs, "pipe", "pipe"],
       cwd: "/",
     },
   );
-  const { stdin, stdout, stderr } = child;
-  if (!stdin || !stdout || !stderr) throw new Error("the sandbox process has no pipes");
+  // the process has its own now, and this one would keep the connection open when it has ended
+  theirs.destroy();
+  const { stderr } = child;
+  if (!stderr) throw new Error("the sandbox process has no pipes");
   const lifeline = child.stdio[3];
   lifeline?.on("error", () => {});
   child.once("exit", () => lifeline?.destroy());
   const length = Buffer.alloc(4);
   length.writeUInt32BE(Buffer.byteLength(program));
-  stdin.write(length);
-  stdin.write(program);
-  return { process: child, stdin, stdout, stderr };
+  ours.write(length);
+  ours.write(program);
+  return { process: child, stderr };
 }

@@ -1,7 +1,9 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { childProgram } from "../../engine/sandbox/child-program.ts";
+import { openChannel } from "../../engine/sandbox/channel.ts";
+import { type ChildProgram, childProgram } from "../../engine/sandbox/child-program.ts";
 import { spawnChild } from "../../engine/sandbox/spawn-child.ts";
 
 const probe = `
@@ -17,10 +19,23 @@ console.log("environment", Object.keys(process.env).join());
 process.stdin.resume().on("end", () => console.log("input closed"));
 `;
 
+/** Starts a process whose program is `program`; `said` is all that it says until it ends. */
+async function start(program: string, writableKib: number, readable: ChildProgram["readable"] = []) {
+  const heard: Buffer[] = [];
+  const channel = await openChannel((bytes) => heard.push(Buffer.from(bytes)));
+  const child = spawnChild({ program, prelude: "", readable }, writableKib, channel);
+  const closed = once(channel.ours, "close");
+  const said = async () => {
+    await closed;
+    return Buffer.concat(heard).toString();
+  };
+  return { child, input: channel.ours, said };
+}
+
 test("a sandbox process has no files, processes, threads, WebAssembly or environment, and bounded memory", async () => {
-  const child = spawnChild({ program: probe, prelude: "", readable: [] }, 350_000);
-  child.stdin.end();
-  const lines = (await text(child.stdout)).trim().split("\n");
+  const { input, said } = await start(probe, 350_000);
+  input.end();
+  const lines = (await said()).trim().split("\n");
   expect(lines.slice(0, 6)).toEqual([
     "files ERR_ACCESS_DENIED",
     "folders ERR_ACCESS_DENIED",
@@ -35,24 +50,24 @@ test("a sandbox process has no files, processes, threads, WebAssembly or environ
 
 test("a sandbox process's command line is short: its program comes through standard input", async () => {
   const program = `${"// é\n".repeat(100_000)}console.log(process.argv.length, process.execArgv.join(" ").length);`;
-  const child = spawnChild({ program, prelude: "", readable: (await childProgram()).readable }, 1_000_000);
+  const { child, input, said } = await start(program, 1_000_000, (await childProgram()).readable);
   const commandLine = readFileSync(`/proc/${child.process.pid}/cmdline`, "utf8");
   expect(commandLine.length).toBeLessThan(1500);
-  child.stdin.end();
-  expect(await text(child.stdout)).toMatch(/^1 \d{1,4}\n$/);
+  input.end();
+  expect(await said()).toMatch(/^1 \d{1,4}\n$/);
 });
 
 test("what follows the program on standard input is left for the program", async () => {
   const program =
     'const { readSync } = require("node:fs"); const b = Buffer.alloc(9); readSync(0, b); console.log(b.toString());';
-  const child = spawnChild({ program, prelude: "", readable: [] }, 1_000_000);
-  child.stdin.end("a command");
-  expect(await text(child.stdout)).toBe("a command\n");
+  const { input, said } = await start(program, 1_000_000);
+  input.end("a command");
+  expect(await said()).toBe("a command\n");
 });
 
 test("a sandbox process whose program does not come ends quietly", async () => {
-  const child = spawnChild({ program: "x".repeat(1 << 20), prelude: "", readable: [] }, 1_000_000);
-  child.stdin.on("error", () => {});
-  child.stdin.destroy();
+  const { child, input } = await start("x".repeat(1 << 20), 1_000_000);
+  input.on("error", () => {});
+  input.destroy();
   expect(await text(child.stderr)).toBe("");
 });
