@@ -65,8 +65,19 @@ export type SandboxRun = {
 /** The answer to `inspect`: what a module is once its top level has run. */
 export type SandboxInspection = { ok: true; defaultExport: string } | { ok: false; outcome: SandboxOutcome };
 
-/** Why a process of a sandbox ended: a closed list. `overdue`, `swollen` and `lied` are the supervisor's own kills. */
-export type ProcessEndReason = "overdue" | "swollen" | "lied" | "out-of-memory" | "crashed" | "killed" | "closed";
+/**
+ * Why a process of a sandbox ended: a closed list. `overdue`, `swollen` and `lied` are the supervisor's own kills, and
+ * `retired` one that nobody was in any more, after so many isolates that it was time for a new one.
+ */
+export type ProcessEndReason =
+  | "overdue"
+  | "swollen"
+  | "lied"
+  | "out-of-memory"
+  | "crashed"
+  | "killed"
+  | "retired"
+  | "closed";
 
 /** A tenant that rests because its runs ended processes: for how much longer, and how many it were. */
 export type Rest = { tenant: string; leftMs: number; kills: number };

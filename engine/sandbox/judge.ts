@@ -43,7 +43,7 @@ function verdict(run: PoolRun, { reason, message }: ProcessEnd): SandboxOutcome 
  */
 function culprit(lane: Lane, { reason }: ProcessEnd): PoolRun | undefined {
   const inside = lane.current?.inFlight === undefined ? undefined : lane.current;
-  if (reason === "killed" || reason === "closed") return undefined;
+  if (reason === "killed" || reason === "retired" || reason === "closed") return undefined;
   if (reason === "overdue" || reason === "lied") return inside;
   const { seen } = lane;
   if (inside && seen && seen.slice === inside.inFlight && seen.grownBytes > grownMinBytes) return inside;

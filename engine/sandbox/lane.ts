@@ -14,6 +14,7 @@ export type Lane = {
   readonly shares: Shares;
   readonly events: LaneEvents;
   readonly process: SandboxProcess;
+  readonly idleIsolates: number;
   readonly runs: Set<PoolRun>;
   /** Runs with a backlog, in order. */
   queue: PoolRun[];
@@ -28,6 +29,8 @@ export type Lane = {
   /** Keys of the isolates that are likely idle in the process, and code that it has been sent. */
   warm: Set<string>;
   known: Set<string>;
+  /** How many isolates were opened in the process. */
+  opened: number;
   /** The slice that was under way when the process was last looked at, and its weight and CPU time when that was first seen. */
   seen: { slice: Slice; bytes: number; cpuMs: number; grownBytes: number } | undefined;
   weights: Weights;
@@ -58,7 +61,6 @@ const overdueSlackMs = 150;
 const lateSlackMs = 10;
 /** Light runs keep away from a lane for so long after a heavy one was in it: the next one is likely to come soon. */
 const heavyRestMs = 1000;
-const warmMax = 256;
 
 /** Starts a process and the lane around it. `shares` decides whose slice is next, and is told what each one took. */
 export function openLane(terms: ProcessTerms, slot: number, shares: Shares, events: LaneEvents): Lane {
@@ -80,6 +82,7 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
         events.onEnd(lane, end);
       },
     }),
+    idleIsolates: terms.idleIsolates,
     runs: new Set(),
     queue: [],
     current: undefined,
@@ -90,6 +93,7 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
     wasReady: false,
     warm: new Set(),
     known: new Set(),
+    opened: 0,
     seen: undefined,
     weights: createWeights(),
     counts: { idle: 0, live: 0, handles: 0 },
@@ -160,7 +164,7 @@ function enter(lane: Lane, run: PoolRun, slice: Slice): void {
   const { codeHash } = run.job.module;
   const { command, body, sliceMs } = nextCommand(run, slice, !lane.known.has(codeHash));
   lane.known.add(codeHash);
-  lane.warm.delete(run.key);
+  if (slice.do === "start" && !lane.warm.delete(run.key)) lane.opened += 1;
   const nowMs = performance.now();
   lane.lateMs = nowMs + sliceMs + lateSlackMs;
   lane.dueMs = nowMs + 2 * sliceMs + overdueSlackMs;
@@ -229,8 +233,10 @@ function leave(lane: Lane, run: PoolRun): void {
   lane.events.onVacancy(lane, run);
 }
 
-function keepWarm({ warm }: Lane, key: string): void {
+/** As the process does: it keeps so many isolates, those that were used last. */
+function keepWarm({ warm, idleIsolates }: Lane, key: string): void {
+  warm.delete(key);
   warm.add(key);
   const [oldest] = warm;
-  if (warm.size > warmMax && oldest !== undefined) warm.delete(oldest);
+  if (warm.size > idleIsolates && oldest !== undefined) warm.delete(oldest);
 }

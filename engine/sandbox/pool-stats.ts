@@ -7,6 +7,7 @@ import type { Tally } from "./tally.ts";
 /** A pool, as far as its numbers go. */
 export type Counted = {
   lanes: readonly Lane[];
+  leaving: ReadonlySet<Lane>;
   spare: Lane | undefined;
   runs: ReadonlySet<PoolRun>;
   room: { size(): number };
@@ -19,16 +20,15 @@ const patienceMs = 100;
 
 /** The numbers of a pool. Each process is asked at once; one that is in a long slice is not waited for. */
 export async function statsOf(pool: Counted): Promise<SandboxStats> {
-  const asked = Promise.all([...pool.lanes, ...(pool.spare ? [pool.spare] : [])].map(count));
+  const asked = Promise.all(lanesOf(pool).map(count));
   const { promise: enough, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, patienceMs);
   await Promise.race([asked, enough]);
   clearTimeout(timer);
-  const lanes = [...pool.lanes, ...(pool.spare ? [pool.spare] : [])];
   const waiting = pool.room.size();
   const { processesEnded, runsReplayed, runsEnded, hostFailures, restsBegun } = pool.tally;
   return {
-    processes: lanes.map((lane) => ({
+    processes: lanesOf(pool).map((lane) => ({
       state: lane.state === "ready" ? ("ready" as const) : ("starting" as const),
       spare: lane === pool.spare,
       runs: lane.runs.size,
@@ -46,6 +46,11 @@ export async function statsOf(pool: Counted): Promise<SandboxStats> {
     restsBegun,
     resting: pool.breaker.rests(),
   };
+}
+
+/** All processes of a pool, also those that are leaving, the spare last. */
+export function lanesOf({ lanes, leaving, spare }: Pick<Counted, "lanes" | "leaving" | "spare">): Lane[] {
+  return [...lanes, ...leaving, ...(spare ? [spare] : [])];
 }
 
 function weightOf({ process }: Lane): number | null {

@@ -6,7 +6,7 @@ import { childProgram } from "./child-program.ts";
 import { judge } from "./judge.ts";
 import { type Lane, type LaneEvents, openLane } from "./lane.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
-import { statsOf } from "./pool-stats.ts";
+import { lanesOf, statsOf } from "./pool-stats.ts";
 import type { ProcessEnd } from "./sandbox-process.ts";
 import { isFree, mayTake, rise, seat } from "./seating.ts";
 import { createShares, type Shares } from "./shares.ts";
@@ -24,6 +24,8 @@ export type ProcessPoolOptions = {
   waitingRuns?: number;
   /** Warm isolates that one process keeps, of about 1.5 MB each. Default 32. */
   idleIsolates?: number;
+  /** Isolates after which a process makes way for a new one: a few hundred bytes of each stay behind in it. Default 10,000. */
+  isolatesPerProcess?: number;
   /** Private memory that a process may write to, enforced by Linux. Default 1,000,000 KiB. */
   writableKib?: number;
   /** Resident memory at which a process is ended and its runs move. Default 768 MiB. */
@@ -42,6 +44,8 @@ type Pool = {
   readonly tally: Tally;
   readonly events: LaneEvents;
   lanes: Lane[];
+  /** Lanes that have made way and wait for their last runs to end. */
+  leaving: Set<Lane>;
   spare: Lane | undefined;
   runs: Set<PoolRun>;
   /** How many runs of each tenant have a place. */
@@ -57,6 +61,7 @@ const defaults: Required<ProcessPoolOptions> = {
   runsPerProcess: 32,
   waitingRuns: 1000,
   idleIsolates: 32,
+  isolatesPerProcess: 10_000,
   writableKib: 1_000_000,
   residentBytes: 768 << 20,
   breaker: { kills: 5, withinMs: 60_000, restMs: 30_000 },
@@ -87,13 +92,15 @@ export function createProcessPool(options: ProcessPoolOptions = {}): Sandbox {
       onReady: () => {
         pool.failedStarts = 0;
       },
-      onVacancy: (_lane, made) => {
+      onVacancy: (lane, made) => {
         rise(pool, made);
+        retire(pool, lane);
         seat(pool);
       },
       onEnd: (lane, end) => replace(pool, lane, end),
     },
     lanes: [],
+    leaving: new Set(),
     spare: undefined,
     runs: new Set(),
     seated: new Map(),
@@ -200,9 +207,22 @@ function newLane(pool: Pool): Lane {
   return openLane({ program: childProgram(), writableKib, idleIsolates }, spareSlot, pool.shares, pool.events);
 }
 
+/** Has the spare take the place of a process that has had its time, which ends when the last run has left it. */
+function retire(pool: Pool, lane: Lane): void {
+  const isWorn = lane.opened >= pool.options.isolatesPerProcess;
+  if (isWorn && pool.spare?.state === "ready" && pool.lanes.includes(lane)) {
+    pool.lanes = pool.lanes.filter((other) => other !== lane);
+    pool.leaving.add(lane);
+    refill(pool);
+  }
+  if (!pool.leaving.has(lane) || lane.runs.size > 0) return;
+  lane.process.kill({ reason: "retired", message: "the sandbox process has had its time" });
+}
+
 /** Blames who is to blame, moves the innocent runs, and has the spare take the place of the process. */
 function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
   pool.lanes = pool.lanes.filter((other) => other !== lane);
+  pool.leaving.delete(lane);
   if (pool.spare === lane) pool.spare = undefined;
   pool.tally.processesEnded[end.reason] += 1;
   if (pool.closed) return;
@@ -227,7 +247,7 @@ function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
 
 function startWatching(pool: Pool): void {
   pool.watching ??= setInterval(() => {
-    for (const lane of pool.lanes) if (lane.runs.size > 0) watch(lane, pool.options.residentBytes);
+    for (const lane of lanesOf(pool)) if (lane.runs.size > 0) watch(lane, pool.options.residentBytes);
   }, watchEveryMs);
 }
 
@@ -239,7 +259,7 @@ function stopWatching(pool: Pool): void {
 async function close(pool: Pool): Promise<void> {
   pool.closed = true;
   for (const made of [...pool.runs]) endRun(made, { kind: "cancelled", message: "the sandbox was closed" });
-  const lanes = pool.spare ? [...pool.lanes, pool.spare] : pool.lanes;
+  const lanes = lanesOf(pool);
   for (const lane of lanes) lane.process.kill({ reason: "closed", message: "the sandbox was closed" });
   await Promise.all(lanes.map((lane) => lane.process.ended));
   stopWatching(pool);

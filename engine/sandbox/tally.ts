@@ -12,7 +12,16 @@ export type Tally = {
 /** Nothing has happened yet. */
 export function createTally(): Tally {
   return {
-    processesEnded: { overdue: 0, swollen: 0, lied: 0, "out-of-memory": 0, crashed: 0, killed: 0, closed: 0 },
+    processesEnded: {
+      overdue: 0,
+      swollen: 0,
+      lied: 0,
+      "out-of-memory": 0,
+      crashed: 0,
+      killed: 0,
+      retired: 0,
+      closed: 0,
+    },
     runsReplayed: 0,
     runsEnded: {
       returned: 0,

@@ -258,6 +258,25 @@ describe("the pool", () => {
     expect(processes).toMatchObject([{ handles: 0, idleIsolates: 0, liveIsolates: 0 }, { handles: 0 }]);
   });
 
+  test("has a process make way for a new one after so many isolates, and no run is the worse for it", async () => {
+    const sandbox = await open({ processes: 1, idleIsolates: 1, isolatesPerProcess: 5 });
+    const before = sandboxChildren();
+    const { runs, waiting, release } = waitingRuns(sandbox);
+    await waiting;
+    // the five isolates of the runs that wait are the last of this process; this run is the first to leave it
+    await runSource(sandbox, "export default () => 1;");
+    await vi.waitUntil(async () => (await sandbox.stats()).processes.length === 3);
+    for (let i = 0; i < 3; i += 1) {
+      expect((await runSource(sandbox, `export default () => ${i};`)).outcome).toEqual({ kind: "returned", value: i });
+    }
+    expect((await sandbox.stats()).processesEnded.retired).toBe(0);
+    release();
+    expect((await Promise.all(runs)).map(({ outcome }) => outcome)).toEqual(expectedOutcomes);
+    await vi.waitUntil(async () => (await sandbox.stats()).processesEnded.retired === 1);
+    expect(await sandbox.stats()).toMatchObject({ runsReplayed: 0, processes: [{ spare: false }, { spare: true }] });
+    expect(before.some((pid) => !isAlive(pid))).toBe(true);
+  });
+
   test("tells of a busy process by the numbers that it last gave", async () => {
     const sandbox = await open({ processes: 1 });
     await runSource(sandbox, "export default () => 1;");
