@@ -186,6 +186,8 @@ function openSandbox({ sandboxProcesses }: Settings, logger: Logger): Sandbox {
         { ...(readTenant(tenant) ?? { purpose: "check" }), kills, restMs: leftMs },
         "a workflow rests: its runs have ended too many sandbox processes",
       ),
+    onTrouble: (trouble) =>
+      logger.error({ trouble }, "no sandbox process can be started, so no workflow runs: `scrip doctor` tells more"),
   });
 }
 

@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, gt, isNotNull, isNull, lte, ne, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, gt, isNull, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import type { JsonObject } from "../schemas/json.ts";
 import { redemptions } from "../schemas/tables.ts";
 import type { Database } from "./storage.ts";
@@ -128,30 +128,6 @@ export async function settleOutcome(tx: Database, key: AttemptKey, outcome: "com
   await tx.update(redemptions).set({ outcome }).where(byAttempt(key));
 }
 
-/** Puts a holder of whom nothing was to be learned at the end of `lapsedHolders`. */
-export async function postponeHolder(tx: Database, key: AttemptKey, nowMs: number): Promise<void> {
-  await tx.update(redemptions).set({ updatedAt: nowMs }).where(byAttempt(key));
-}
-
-/** Redemptions that held a place until their session's time ran out, and of which nobody has said what became. */
-export function lapsedHolders(db: Database, environmentId: string, offerId: string, nowMs: number) {
-  return db
-    .select()
-    .from(redemptions)
-    .where(
-      and(
-        eq(redemptions.environmentId, environmentId),
-        eq(redemptions.offerId, offerId),
-        eq(redemptions.status, "succeeded"),
-        isNull(redemptions.outcome),
-        isNotNull(redemptions.expiresAt),
-        lte(redemptions.expiresAt, nowMs),
-      ),
-    )
-    .orderBy(redemptions.updatedAt)
-    .limit(20);
-}
-
 type WithoutPlace = Extract<ClaimDecision, { kind: "contended" | "limit-reached" }>;
 
 async function withoutPlace(tx: Database, input: ClaimInput): Promise<WithoutPlace | null> {
@@ -244,7 +220,8 @@ function isFree(nowMs: number) {
   );
 }
 
-function byAttempt(key: AttemptKey) {
+/** The row of an attempt that succeeded, as long as no other attempt came since. */
+export function byAttempt(key: AttemptKey) {
   return and(byKey(key), eq(redemptions.attempt, key.attempt), eq(redemptions.status, "succeeded"));
 }
 

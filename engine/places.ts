@@ -1,8 +1,11 @@
+import { and, eq, isNotNull, isNull, lte } from "drizzle-orm";
+import { redemptions } from "../schemas/tables.ts";
 import type { AdmittedRedemption } from "./admission.ts";
 import { sessionStatus } from "./checkout.ts";
-import { lapsedHolders, postponeHolder, recordOutcome } from "./claims.ts";
+import { type AttemptKey, byAttempt, recordOutcome } from "./claims.ts";
 import type { Engine } from "./engine.ts";
 import type { Environment } from "./environments.ts";
+import type { Database } from "./storage.ts";
 
 /** Asks Stripe about sessions whose time is over. True when one of them gave its place back. Buyers who race ask once. */
 export function freePlaces(
@@ -38,4 +41,28 @@ async function askForPlaces(engine: Engine, environment: Environment, offerId: s
     if (statuses.every((status) => status === "unknown")) return false;
   }
   return false;
+}
+
+/** Puts a holder of whom nothing was to be learned at the end of `lapsedHolders`. */
+async function postponeHolder(tx: Database, key: AttemptKey, nowMs: number): Promise<void> {
+  await tx.update(redemptions).set({ updatedAt: nowMs }).where(byAttempt(key));
+}
+
+/** Redemptions that held a place until their session's time ran out, and of which nobody has said what became. */
+function lapsedHolders(db: Database, environmentId: string, offerId: string, nowMs: number) {
+  return db
+    .select()
+    .from(redemptions)
+    .where(
+      and(
+        eq(redemptions.environmentId, environmentId),
+        eq(redemptions.offerId, offerId),
+        eq(redemptions.status, "succeeded"),
+        isNull(redemptions.outcome),
+        isNotNull(redemptions.expiresAt),
+        lte(redemptions.expiresAt, nowMs),
+      ),
+    )
+    .orderBy(redemptions.updatedAt)
+    .limit(20);
 }

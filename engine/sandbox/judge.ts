@@ -21,8 +21,8 @@ export function judge(lane: Lane, run: PoolRun, end: ProcessEnd): "blamed" | "ag
   }
   if (run.outcome) return "over";
   if (lane.current === run && run.inFlight !== undefined) run.deathsInside += 1;
-  // others' guilt is counted against nobody, however often they have it
-  if (guilty === undefined) run.deaths += 1;
+  // others' guilt is counted against nobody, however often they have it, and neither is a process that never began
+  if (guilty === undefined && lane.wasReady) run.deaths += 1;
   if (run.deathsInside > 2 || run.deaths > 5) {
     endRun(run, { kind: "host-failure", reason: "process-lost", message: end.message });
     return "over";

@@ -30,10 +30,14 @@ export type ProcessPoolOptions = {
   writableKib?: number;
   /** Resident memory at which a process is ended and its runs move. Default 768 MiB. */
   residentBytes?: number;
+  /** How long a process may take to be ready, in milliseconds. Default 15 s. */
+  startMs?: number;
   /** A tenant whose runs end processes is made to rest. Default: 5 within a minute, for half a minute. */
   breaker?: BreakerTerms;
   /** Told once of each tenant that begins to rest. */
   onRest?: (rest: Rest) => void;
+  /** Told when no process can be started, once until one could be. */
+  onTrouble?: (message: string) => void;
 };
 
 type Pool = {
@@ -64,8 +68,10 @@ const defaults: Required<ProcessPoolOptions> = {
   isolatesPerProcess: 10_000,
   writableKib: 1_000_000,
   residentBytes: 768 << 20,
+  startMs: 15_000,
   breaker: { kills: 5, withinMs: 60_000, restMs: 30_000 },
   onRest: () => {},
+  onTrouble: () => {},
 };
 
 const spareSlot = -1;
@@ -179,7 +185,7 @@ function refuse(pool: Pool, job: SandboxJob): SandboxOutcome | undefined {
 /** A run that is in the guest ends by its slice's own limit, or by the watchdog. */
 function onWall(pool: Pool, made: PoolRun): void {
   if (made.inFlight) return;
-  const began = made.history.length > 0 || made.deaths > 0;
+  const began = made.history.length > 0 || made.echoes > 0 || made.deathsInside > 0;
   if (began) endRun(made, overBudget(made));
   else if (pool.failedStarts === 0) endRun(made, busy);
   else {
@@ -203,8 +209,8 @@ function refill(pool: Pool): void {
 }
 
 function newLane(pool: Pool): Lane {
-  const { writableKib, idleIsolates } = pool.options;
-  return openLane({ program: childProgram(), writableKib, idleIsolates }, spareSlot, pool.shares, pool.events);
+  const { writableKib, idleIsolates, startMs } = pool.options;
+  return openLane({ program: childProgram(), writableKib, idleIsolates, startMs }, spareSlot, pool.shares, pool.events);
 }
 
 /** Has the spare take the place of a process that has had its time, which ends when the last run has left it. */
@@ -239,6 +245,7 @@ function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
   if (!lane.wasReady && end.reason !== "closed") {
     pool.failedStarts += 1;
     pool.trouble = end.message;
+    if (pool.failedStarts === 1) pool.options.onTrouble(end.message);
   }
   const delayMs = Math.min(restartMs.first * 2 ** pool.failedStarts, restartMs.longest);
   if (pool.failedStarts === 0) refill(pool);

@@ -27,11 +27,18 @@ export type SandboxProcess = {
 };
 
 /** What all the processes of a pool have in common. */
-export type ProcessTerms = { program: Promise<ChildProgram>; writableKib: number; idleIsolates: number };
+export type ProcessTerms = {
+  program: Promise<ChildProgram>;
+  writableKib: number;
+  idleIsolates: number;
+  startMs: number;
+};
 
 type State = {
   channel: Channel | undefined;
   child: Child | undefined;
+  /** Ends the process if it is not ready by then. */
+  startTimer: NodeJS.Timeout | undefined;
   death: ProcessEnd | undefined;
   lastWords: string;
 };
@@ -41,9 +48,10 @@ const memoryWords = /out of memory|allocation failed|failed to allocate|bad_allo
 
 /** Starts a sandbox process. Never throws: a process that cannot start ends as `crashed`. */
 export function startProcess(terms: ProcessTerms, events: ProcessEvents): SandboxProcess {
-  const state: State = { channel: undefined, child: undefined, death: undefined, lastWords: "" };
+  const state: State = { channel: undefined, child: undefined, startTimer: undefined, death: undefined, lastWords: "" };
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const finish = (end: ProcessEnd) => {
+    clearTimeout(state.startTimer);
     resolve();
     events.onEnd(end);
   };
@@ -61,6 +69,8 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
       return;
     }
     state.child = spawnChild(program, terms.writableKib, channel);
+    const late = `the sandbox process was not ready after ${terms.startMs} ms`;
+    state.startTimer = setTimeout(() => kill({ reason: "crashed", message: late }), terms.startMs);
     listen(state, channel.ours, state.child, finish);
     const hello: Command = { do: "hello", idleIsolates: terms.idleIsolates };
     channel.ours.write(encodeFrame(JSON.stringify(hello), program.prelude));
@@ -89,7 +99,7 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
 /** Takes the process's reports as they come. */
 function reading(state: State, events: ProcessEvents, kill: (end: ProcessEnd) => void): (bytes: Buffer) => void {
   const read = createFrameReader(reportMaxBytes, (frame) => {
-    if (!state.death) hear(frame, events, kill);
+    if (!state.death) hear(state, frame, events, kill);
   });
   return (bytes) => {
     try {
@@ -119,11 +129,13 @@ function listen(state: State, ours: Socket, child: Child, finish: (end: ProcessE
   });
 }
 
-function hear(frame: Frame, events: ProcessEvents, kill: (end: ProcessEnd) => void): void {
+function hear(state: State, frame: Frame, events: ProcessEvents, kill: (end: ProcessEnd) => void): void {
   const report = v.safeParse(Report, JSON.parse(frame.header));
   if (!report.success) kill({ reason: "lied", message: "the sandbox process broke the protocol" });
-  else if (report.output.kind === "ready") events.onReady();
-  else events.onReport(report.output, frame.body);
+  else if (report.output.kind === "ready") {
+    clearTimeout(state.startTimer);
+    events.onReady();
+  } else events.onReport(report.output, frame.body);
 }
 
 /** V8 ends a process that is out of memory by a trap or an abort, mostly after saying so. */

@@ -1,3 +1,4 @@
+// Past 250 lines: all limits as a caller meets them, on one stage.
 import Stripe from "stripe";
 import { afterEach, describe, expect, test } from "vitest";
 import { addWebhookSecret } from "../../engine/integrations.ts";

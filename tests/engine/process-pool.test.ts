@@ -1,174 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { createProcessPool, type ProcessPoolOptions } from "../../engine/sandbox/process-pool.ts";
-import type { HostAnswer, HostCall, Rest, Sandbox } from "../../engine/sandbox.ts";
-import { moduleOf, recordingHost, runSource, smallBudgets } from "../contracts/sandbox.ts";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
+import type { Rest } from "../../engine/sandbox.ts";
+import { moduleOf, runSource, smallBudgets } from "../contracts/sandbox.ts";
+import { expectedOutcomes, open, stuck, text, twoCalls, waitingHost, waitingRuns } from "./pool-runs.ts";
 import { isAlive, sandboxChildren } from "./sandbox-children.ts";
-
-/** Loops inside one of V8's own functions, where no limit of isolated-vm reaches it. */
-const stuck = "export default () => Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1);";
-/** Allocates past every limit inside one of V8's own functions, which ends the process. */
-const bomb = "export default () => new Array(2 ** 27).fill({}).join();";
-const twoCalls = `export default async ({ i }) => {
-  const first = await (await fetch("https://api.example/first/" + i)).text();
-  const second = await (await fetch("https://api.example/second/" + i + "/" + first)).text();
-  return [i, first, second];
-};`;
-
-const opened: Sandbox[] = [];
-
-async function open(options: ProcessPoolOptions): Promise<Sandbox> {
-  const sandbox = createProcessPool(options);
-  opened.push(sandbox);
-  await vi.waitUntil(() => sandbox.ready(), { timeout: 20_000 });
-  return sandbox;
-}
-
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((sandbox) => sandbox.close()));
-});
-
-function text(body: string): HostAnswer {
-  return { ok: true, value: { status: 200, statusText: "", url: "", headers: {}, body } };
-}
-
-function urlOf({ args }: HostCall): string {
-  return String(typeof args === "object" && args !== null && "url" in args ? args.url : "");
-}
-
-/** A host whose answers to `/second/` wait until `release` is called. */
-function waitingHost() {
-  const { promise: gate, resolve: release } = Promise.withResolvers<void>();
-  const { calls, handler } = recordingHost(async (call) => {
-    if (urlOf(call).includes("/second/")) await gate;
-    return text(urlOf(call).includes("/second/") ? "B" : "A");
-  });
-  return { calls, handler, release };
-}
-
-/** Five runs that wait for their second call, in a pool of one process. */
-function waitingRuns(sandbox: Sandbox) {
-  const host = waitingHost();
-  const runs = [0, 1, 2, 3, 4].map((i) =>
-    runSource(sandbox, twoCalls, { input: { i }, host: host.handler, tenant: "innocent", budgets: { wallMs: 20_000 } }),
-  );
-  const waiting = vi.waitUntil(() => host.calls.length === 10, { timeout: 10_000 });
-  return { ...host, runs, waiting };
-}
-
-const expectedOutcomes = [0, 1, 2, 3, 4].map((i) => ({ kind: "returned", value: [i, "A", "B"] }));
-
-describe("innocent runs come through, and the host is asked once for each call,", () => {
-  test.each([
-    ["loops where nothing but a kill can stop it", stuck, "cpu-exceeded", 100],
-    ["runs its process out of memory", bomb, "out-of-memory", 8000],
-  ])("beside a run that %s", async (_what, source, kind, cpuMs) => {
-    const sandbox = await open({ processes: 1 });
-    const { calls, runs, waiting, release } = waitingRuns(sandbox);
-    await waiting;
-    const before = sandboxChildren();
-    const hostile = await runSource(sandbox, source, { budgets: { cpuMs, wallMs: 10_000 } });
-    expect(hostile.outcome.kind).toBe(kind);
-    expect(sandboxChildren().filter((pid) => before.includes(pid))).toHaveLength(before.length - 1);
-    release();
-    expect((await Promise.all(runs)).map(({ outcome }) => outcome)).toEqual(expectedOutcomes);
-    expect(calls).toHaveLength(10);
-  });
-
-  test("when all sandbox processes are killed from outside", async () => {
-    const sandbox = await open({ processes: 2 });
-    const { calls, runs, waiting, release } = waitingRuns(sandbox);
-    await waiting;
-    for (const pid of sandboxChildren()) process.kill(pid, "SIGKILL");
-    release();
-    expect((await Promise.all(runs)).map(({ outcome }) => outcome)).toEqual(expectedOutcomes);
-    expect(calls).toHaveLength(10);
-  });
-
-  test("when their process is killed while they compute", async () => {
-    const sandbox = await open({ processes: 1 });
-    const source = `export default async () => {
-      const answer = await (await fetch("https://api.example/")).text();
-      let sum = 0;
-      for (let i = 0; i < 8e6; i++) sum += i % 7;
-      return [answer, sum];
-    };`;
-    const { calls, handler } = recordingHost(() => {
-      const kill = () => {
-        for (const pid of sandboxChildren()) process.kill(pid, "SIGKILL");
-      };
-      setTimeout(kill, 60);
-      return text("once");
-    });
-    const { outcome } = await runSource(sandbox, source, { host: handler, budgets: { cpuMs: 8000, wallMs: 20_000 } });
-    expect(outcome).toEqual({ kind: "returned", value: ["once", expect.any(Number)] });
-    expect(calls).toHaveLength(1);
-  });
-});
-
-describe("a replayed run", () => {
-  test("sees the same clock and the same chances, and logs each line once", async () => {
-    const sandbox = await open({ processes: 1 });
-    const source = `export default async () => {
-      const seen = [Date.now(), new Date().toISOString(), Math.random(), crypto.randomUUID()];
-      seen.push([...crypto.getRandomValues(new Uint8Array(40))]);
-      console.log("seen");
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      const body = JSON.stringify(seen);
-      await fetch("https://api.example/second/", { method: "POST", body });
-      console.log("done");
-      return body;
-    };`;
-    const { calls, handler, release } = waitingHost();
-    const running = runSource(sandbox, source, { host: handler });
-    await vi.waitUntil(() => calls.length === 1);
-    for (const pid of sandboxChildren()) process.kill(pid, "SIGKILL");
-    release();
-    const { outcome, logs } = await running;
-    expect(outcome).toEqual({ kind: "returned", value: expect.any(String) });
-    expect(calls).toMatchObject([{ args: { body: outcome.kind === "returned" ? outcome.value : "" } }]);
-    expect(logs.map(({ message }) => message)).toEqual(["seen", "done"]);
-  });
-
-  test("is made again when the machine had no core for its slice, and calls nobody twice", async () => {
-    const sandbox = await open({ processes: 1 });
-    const source = `export default async () => {
-      const first = await (await fetch("https://api.example/first/")).text();
-      let sum = 0;
-      for (let i = 0; i < 1e7; i++) sum += i;
-      return [first, sum];
-    };`;
-    const signal = (name: NodeJS.Signals) => {
-      for (const pid of sandboxChildren()) process.kill(pid, name);
-    };
-    const { calls, handler } = recordingHost(async () => {
-      // in the middle of the loop, and for longer than the slice may take
-      setTimeout(() => signal("SIGSTOP"), 40);
-      setTimeout(() => signal("SIGCONT"), 1700);
-      return text("A");
-    });
-    const { outcome } = await runSource(sandbox, source, { host: handler, budgets: { cpuMs: 1000, wallMs: 10_000 } });
-    expect(outcome).toEqual({ kind: "returned", value: ["A", 49_999_995_000_000] });
-    expect(calls).toHaveLength(1);
-  });
-
-  test("is given up when processes die under it again and again", async () => {
-    const sandbox = await open({ processes: 1 });
-    const { handler } = recordingHost(() => new Promise<HostAnswer>(() => {}));
-    const killing = setInterval(() => {
-      for (const pid of sandboxChildren()) process.kill(pid, "SIGKILL");
-    }, 30);
-    const { outcome } = await runSource(sandbox, twoCalls, {
-      host: handler,
-      input: { i: 0 },
-      budgets: { wallMs: 8000 },
-    });
-    clearInterval(killing);
-    expect(outcome).toMatchObject({ kind: "host-failure", reason: "process-lost" });
-  });
-});
 
 describe("the pool", () => {
   test("turns a run away when too many wait, and says so", async () => {
@@ -186,6 +24,20 @@ describe("the pool", () => {
     release();
     expect((await first).outcome.kind).toBe("returned");
     expect((await second).outcome.kind).toBe("returned");
+  });
+
+  test.each([
+    ["end at once", 5000, /ran out of memory/],
+    ["hang", 20_000, /was not ready after 300 ms/],
+  ])("says once that its processes %s when they are started, and tells the runs that wait", async (_, kib, why) => {
+    const told: string[] = [];
+    const onTrouble = (what: string) => told.push(what);
+    const sandbox = createProcessPool({ processes: 1, writableKib: kib, startMs: 300, onTrouble });
+    onTestFinished(() => sandbox.close());
+    const { outcome } = await runSource(sandbox, "export default () => 1;", { budgets: { wallMs: 3000 } });
+    expect(outcome).toMatchObject({ kind: "host-failure", reason: "no-process", message: expect.stringMatching(why) });
+    expect(told).toEqual([expect.stringMatching(why)]);
+    expect(await sandbox.ready()).toBe(false);
   });
 
   test("lets a workflow rest that keeps ending processes, and no other", async () => {

@@ -1,3 +1,4 @@
+// Past 250 lines: one matter, what a page hears when a buyer comes back.
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Launched } from "../browser/browser.ts";

@@ -20,8 +20,8 @@ export async function measureWarm({ quick }: Scale): Promise<Part> {
   const figures: Figures = new Map();
   for (let round = 0; round < rounds; round++) {
     const contestant = await startContestant("scrip");
-    // as long as the compilers of the engine's process need to be done with it: a server is not measured in its first second
-    const runs = quick ? 1000 : 4000;
+    // as long as the compilers of the engine's process need to be done with it: a server is not measured in its first seconds
+    const runs = quick ? 1000 : 10_000;
     for (const which of ["templates", "abreast"]) await contestant.ask(Series, { do: which, runs, abreast: 2 });
     for (const { name, measure } of rotated(steps(quick), round)) {
       // what the step before left to do is not this one's
@@ -38,7 +38,7 @@ function steps(quick: boolean): Step[] {
   const paced = ["template", "warm"].map((which) => ({
     name: `${which}, 3 ms apart`,
     measure: async (figures: Figures, contestant: Contestant) => {
-      const runs = quick ? 300 : 1000;
+      const runs = quick ? 300 : 2000;
       const idle = await contestant.ask(Series, { do: "idle", runs });
       const { times, ownCpuMs, childrenCpuMs } = await contestant.ask(Series, { do: which, runs });
       keep(figures, `${which} p50`, quantile(times, 0.5));
