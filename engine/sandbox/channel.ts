@@ -32,7 +32,9 @@ export async function openChannel(onBytes: (bytes: Buffer) => void): Promise<Cha
     const ours = createConnection({ path, onread: { buffer, callback } });
     await once(ours, "connect");
     ours.write(proof);
-    return { ours, theirs: await admitted };
+    // without a descriptor to accept it with, the system closes it again
+    const closed = once(ours, "close").then(() => Promise.reject(new Error("the connection was closed at once")));
+    return { ours, theirs: await Promise.race([admitted, closed]) };
   } finally {
     server.close();
   }

@@ -52,6 +52,7 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const finish = (end: ProcessEnd) => {
     clearTimeout(state.startTimer);
+    state.channel?.ours.destroy();
     resolve();
     events.onEnd(end);
   };
@@ -63,7 +64,6 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
     const [program, channel] = await Promise.all([terms.program, openChannel(reading(state, events, kill))]);
     state.channel = channel;
     if (state.death) {
-      channel.ours.destroy();
       channel.theirs.destroy();
       finish(state.death);
       return;

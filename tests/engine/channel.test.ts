@@ -19,6 +19,16 @@ test("what one end says the other end hears, both ways", async () => {
   await once(ours, "close");
 });
 
+test("a connection that the system drops is no channel", async () => {
+  const drop = (message: unknown) => {
+    const { server }: { server: Server } = Object(message);
+    server.maxConnections = 0;
+  };
+  subscribe(listening, drop);
+  const opening = openChannel(() => {}).finally(() => unsubscribe(listening, drop));
+  await expect(opening).rejects.toThrow(/EPIPE|ECONNRESET|closed at once/);
+});
+
 test.each([
   { stranger: "says nothing", says: "" },
   { stranger: "guesses", says: "x".repeat(32) },
