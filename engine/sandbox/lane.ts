@@ -3,6 +3,7 @@ import { endRun, nextCommand, overBudget, type PoolRun, rewind, type Slice, wall
 import type { Report } from "./protocol.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
 import type { Shares } from "./shares.ts";
+import { takeNext } from "./take-next.ts";
 import { createWeights, noteSlice, type Weights } from "./weights.ts";
 
 type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
@@ -19,6 +20,8 @@ export type Lane = {
   /** Runs with a backlog, in order. */
   queue: PoolRun[];
   current: PoolRun | undefined;
+  /** The run whose slice the process has been sent as well and begins when that one is over, and how long it may take. */
+  ahead: { run: PoolRun; sliceMs: number } | undefined;
   /** When its own limit should have stopped the slice under way, and when it is given up, on the clock of `performance.now()`. */
   lateMs: number;
   dueMs: number;
@@ -54,8 +57,6 @@ export type LaneEvents = {
 /** A run that had less than this part of its CPU time when its slice was over is tried again, so often at most. */
 const fairShare = 0.8;
 const starvedMax = 3;
-/** A run of so many slices is no longer soon at its end. */
-const soonOverSlices = 8;
 const overdueSlackMs = 150;
 /** A slice that its own limit stops has come back by then. */
 const lateSlackMs = 10;
@@ -86,6 +87,7 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
     runs: new Set(),
     queue: [],
     current: undefined,
+    ahead: undefined,
     lateMs: 0,
     dueMs: 0,
     heavyUntilMs: 0,
@@ -128,9 +130,12 @@ function enqueue(lane: Lane, run: PoolRun): void {
   pump(lane);
 }
 
-/** Starts the next slice if none is under way: one at a time, so that a kill blames the right run. */
+/**
+ * Has the process make one slice after the other: a kill is then to blame on the one under way, the first that is not reported.
+ * One more is sent ahead, so that the process need not wait for the engine, and the engine need not wake it.
+ */
 function pump(lane: Lane): void {
-  while (lane.state === "ready" && !lane.current) {
+  while (lane.state === "ready" && !lane.ahead) {
     const run = takeNext(lane);
     if (!run) return;
     const slice = run.backlog[0];
@@ -140,36 +145,24 @@ function pump(lane: Lane): void {
   }
 }
 
-/**
- * A run whose tenant has used least lately. Of one tenant's those that have begun not long ago come first: what is soon at its
- * end gives its isolate back, and many that are half done are slower than few, one after another.
- */
-function takeNext({ queue, shares }: Lane): PoolRun | undefined {
-  if (queue.length < 2) return queue.shift();
-  const nowMs = performance.now();
-  let best: { at: number; tenant: string; usedMs: number; begun: boolean } | undefined;
-  for (const [at, { job, history }] of queue.entries()) {
-    const { tenant } = job;
-    const begun = history.length > 0 && history.length < soonOverSlices;
-    const usedMs = tenant === best?.tenant ? best.usedMs : shares.usedMs(tenant, nowMs);
-    const isBetter = !best || usedMs < best.usedMs || (usedMs === best.usedMs && begun && !best.begun);
-    if (isBetter) best = { at, tenant, usedMs, begun };
-  }
-  return queue.splice(best?.at ?? 0, 1)[0];
-}
-
 function enter(lane: Lane, run: PoolRun, slice: Slice): void {
   run.backlog.shift();
-  lane.current = run;
   const { codeHash } = run.job.module;
   const { command, body, sliceMs } = nextCommand(run, slice, !lane.known.has(codeHash));
   lane.known.add(codeHash);
   if (slice.do === "start" && !lane.warm.delete(run.key)) lane.opened += 1;
+  if (lane.current) lane.ahead = { run, sliceMs };
+  else begin(lane, run, sliceMs);
+  lane.process.send(command, body);
+}
+
+/** From now on the run's slice is the one under way. */
+function begin(lane: Lane, run: PoolRun, sliceMs: number): void {
   const nowMs = performance.now();
+  lane.current = run;
   lane.lateMs = nowMs + sliceMs + lateSlackMs;
   lane.dueMs = nowMs + 2 * sliceMs + overdueSlackMs;
   if (lane.shares.isHeavy(run.job.tenant)) lane.heavyUntilMs = nowMs + sliceMs + heavyRestMs;
-  lane.process.send(command, body);
 }
 
 function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: string): void {
@@ -185,7 +178,10 @@ function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: stri
     lane.process.kill({ reason: "lied", message: "the sandbox process broke the protocol" });
     return;
   }
+  const next = lane.ahead;
   lane.current = undefined;
+  lane.ahead = undefined;
+  if (next) begin(lane, next.run, next.sliceMs);
   if (report.kind === "need-script") {
     lane.known.delete(run.job.module.codeHash);
     if (run.inFlight) run.backlog.unshift(run.inFlight);
@@ -222,7 +218,7 @@ function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): v
 }
 
 function leave(lane: Lane, run: PoolRun): void {
-  if (lane.current === run || !lane.runs.delete(run)) return;
+  if (lane.current === run || lane.ahead?.run === run || !lane.runs.delete(run)) return;
   if (run.forgotten) keepWarm(lane, run.key);
   else if (run.history.length > 0 && lane.state === "ready") {
     const kind = run.outcome?.kind;

@@ -89,6 +89,11 @@ export function wallLeftMs(run: PoolRun): number {
   return run.job.budgets.wallMs - (performance.now() - run.startedAt);
 }
 
+/** By the clock, what a slice may take of the CPU time left: half as much again, for a machine whose cores are shared. */
+export function cpuSliceMs({ job, cpuMs }: PoolRun): number {
+  return (job.budgets.cpuMs - cpuMs) * 1.5 + 10;
+}
+
 /** Takes the next slice out of the backlog, as a command and the body beside it. */
 export function nextCommand(
   run: PoolRun,
@@ -99,9 +104,7 @@ export function nextCommand(
   const { budgets, module } = job;
   slice.nowMs ??= Date.now();
   run.inFlight = slice;
-  // half as much again as the CPU time left, for a machine whose cores are shared
-  const cpuSliceMs = (budgets.cpuMs - run.cpuMs) * 1.5 + 10;
-  const sliceMs = Math.max(1, Math.ceil(Math.min(cpuSliceMs, wallLeftMs(run))));
+  const sliceMs = Math.max(1, Math.ceil(Math.min(cpuSliceMs(run), wallLeftMs(run))));
   const turn = { run: job.runId, sliceMs, nowMs: slice.nowMs };
   if (slice.do === "fire") return { command: { do: "fire", id: slice.id, ...turn }, body: "null", sliceMs };
   if (slice.do === "settle") {

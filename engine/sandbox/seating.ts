@@ -67,7 +67,7 @@ function bestLane(pool: Seats, { job, key }: PoolRun): Lane | undefined {
     const cost =
       (!isHeavy && lane.heavyUntilMs > nowMs ? 2000 : 0) +
       (lane.state === "ready" ? 0 : 1000) +
-      10 * (lane.queue.length + (lane.current ? 1 : 0)) +
+      10 * (lane.queue.length + (lane.current ? 1 : 0) + (lane.ahead ? 1 : 0)) +
       lane.runs.size -
       (lane.warm.has(key) ? 5 : 0);
     if (cost >= least) continue;

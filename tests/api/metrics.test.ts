@@ -89,6 +89,7 @@ describe("the metrics tell", () => {
       "out-of-memory": 0,
       crashed: 0,
       killed: 0,
+      retired: 0,
       closed: 0,
     });
     expect(await samplesOf("scrip_sandbox_host_failures_total")).toEqual({

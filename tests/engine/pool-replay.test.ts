@@ -24,6 +24,25 @@ describe("innocent runs come through, and the host is asked once for each call,"
     expect(calls).toHaveLength(10);
   });
 
+  test.each(["before", "behind"])("when the slice %s theirs ends the process, and only it is blamed", async (place) => {
+    const sandbox = await open({ processes: 1 });
+    const { calls, handler } = recordingHost(() => text("A"));
+    const innocent = (i: number) =>
+      runSource(sandbox, twoCalls, { input: { i }, host: handler, tenant: "innocent", budgets: { wallMs: 20_000 } });
+    const hostile = () => runSource(sandbox, bomb, { tenant: "bomber", budgets: { cpuMs: 8000, wallMs: 20_000 } });
+    // the process is sent the second of two that are asked for at once before it is done with the first
+    const [first, second] = place === "before" ? [hostile(), innocent(0)] : [innocent(0), hostile()];
+    const ends = await Promise.all([first, second, innocent(1)]);
+    const [bombed, ...others] = place === "before" ? ends : [ends[1], ends[0], ends[2]];
+    expect(bombed.outcome.kind).toBe("out-of-memory");
+    expect(others.map(({ outcome }) => outcome)).toEqual(
+      [0, 1].map((i) => ({ kind: "returned", value: [i, "A", "A"] })),
+    );
+    expect(calls).toHaveLength(4);
+    const { processesEnded } = await sandbox.stats();
+    expect(processesEnded["out-of-memory"] + processesEnded.swollen).toBeGreaterThan(0);
+  });
+
   test("when all sandbox processes are killed from outside", async () => {
     const sandbox = await open({ processes: 2 });
     const { calls, runs, waiting, release } = waitingRuns(sandbox);
