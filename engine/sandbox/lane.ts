@@ -120,14 +120,16 @@ export function board(lane: Lane, run: PoolRun): void {
   run.wake = () => {
     if (!lane.runs.has(run)) return;
     if (run.outcome) leave(lane, run);
-    else enqueue(lane, run);
+    else {
+      enqueue(lane, run);
+      pump(lane);
+    }
   };
-  enqueue(lane, run);
+  run.wake();
 }
 
-function enqueue(lane: Lane, run: PoolRun): void {
-  if (!lane.queue.includes(run)) lane.queue.push(run);
-  pump(lane);
+function enqueue({ queue }: Lane, run: PoolRun): void {
+  if (!queue.includes(run)) queue.push(run);
 }
 
 /**
@@ -189,7 +191,7 @@ function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: stri
   } else if (isStarved(run, report)) startAgain(lane, run);
   else hearAll(lane, run, report, body);
   if (run.outcome) leave(lane, run);
-  else if (run.backlog.length > 0) lane.queue.push(run);
+  else if (run.backlog.length > 0) enqueue(lane, run);
   pump(lane);
 }
 

@@ -1,14 +1,12 @@
 import type { Rest, SandboxStats } from "../sandbox.ts";
+import { type Lanes, lanesOf } from "./fleet.ts";
 import { count, type Lane } from "./lane.ts";
 import type { PoolRun } from "./pool-run.ts";
 import { residentBytes } from "./resident-memory.ts";
 import type { Tally } from "./tally.ts";
 
 /** A pool, as far as its numbers go. */
-export type Counted = {
-  lanes: readonly Lane[];
-  leaving: ReadonlySet<Lane>;
-  spare: Lane | undefined;
+export type Counted = Lanes & {
   runs: ReadonlySet<PoolRun>;
   room: { size(): number };
   tally: Tally;
@@ -46,11 +44,6 @@ export async function statsOf(pool: Counted): Promise<SandboxStats> {
     restsBegun,
     resting: pool.breaker.rests(),
   };
-}
-
-/** All processes of a pool, also those that are leaving, the spare last. */
-export function lanesOf({ lanes, leaving, spare }: Pick<Counted, "lanes" | "leaving" | "spare">): Lane[] {
-  return [...lanes, ...leaving, ...(spare ? [spare] : [])];
 }
 
 function weightOf({ process }: Lane): number | null {

@@ -1,17 +1,13 @@
-// Past 250 lines: the pool is one machine of places, processes and runs; what can stand alone stands beside it.
 import { availableParallelism } from "node:os";
 import type { HostCallHandler, Rest, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
-import { type Breaker, type BreakerTerms, createBreaker } from "./breaker.ts";
-import { childProgram } from "./child-program.ts";
-import { judge } from "./judge.ts";
-import { type Lane, type LaneEvents, openLane } from "./lane.ts";
+import { type BreakerTerms, createBreaker } from "./breaker.ts";
+import { type Fleet, isHopeless, lanesOf, refill, replace, restartMaxMs, retire } from "./fleet.ts";
 import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
-import { lanesOf, statsOf } from "./pool-stats.ts";
-import type { ProcessEnd } from "./sandbox-process.ts";
+import { statsOf } from "./pool-stats.ts";
 import { isFree, mayTake, rise, seat } from "./seating.ts";
-import { createShares, type Shares } from "./shares.ts";
-import { createTally, type Tally, tallyRun } from "./tally.ts";
-import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
+import { createShares } from "./shares.ts";
+import { createTally, tallyRun } from "./tally.ts";
+import { createWaitingRoom } from "./waiting-room.ts";
 import { watch } from "./watchdog.ts";
 
 /** How large a pool may be. Every option has a default. */
@@ -40,24 +36,10 @@ export type ProcessPoolOptions = {
   onTrouble?: (message: string) => void;
 };
 
-type Pool = {
+type Pool = Fleet & {
   readonly options: Required<ProcessPoolOptions>;
-  readonly breaker: Breaker;
-  readonly shares: Shares;
-  readonly room: WaitingRoom;
-  readonly tally: Tally;
-  readonly events: LaneEvents;
-  lanes: Lane[];
-  /** Lanes that have made way and wait for their last runs to end. */
-  leaving: Set<Lane>;
-  spare: Lane | undefined;
   runs: Set<PoolRun>;
-  /** How many runs of each tenant have a place. */
-  seated: Map<string, number>;
   watching: NodeJS.Timeout | undefined;
-  failedStarts: number;
-  trouble: string;
-  closed: boolean;
 };
 
 const defaults: Required<ProcessPoolOptions> = {
@@ -74,9 +56,7 @@ const defaults: Required<ProcessPoolOptions> = {
   onTrouble: () => {},
 };
 
-const spareSlot = -1;
 const watchEveryMs = 20;
-const restartMs = { first: 100, longest: 5000 };
 const busy: SandboxOutcome = { kind: "host-failure", reason: "busy", message: "the sandbox is busy" };
 
 /**
@@ -179,7 +159,11 @@ function refuse(pool: Pool, job: SandboxJob): SandboxOutcome | undefined {
     const message = "the workflow is resting: its runs have ended too many sandbox processes";
     return { kind: "host-failure", reason: "resting", message, retryAfterMs };
   }
-  return undefined;
+  return isHopeless(pool) ? withoutProcess(pool) : undefined;
+}
+
+function withoutProcess({ trouble }: Pool): SandboxOutcome {
+  return { kind: "host-failure", reason: "no-process", message: trouble, retryAfterMs: restartMaxMs };
 }
 
 /** A run that is in the guest ends by its slice's own limit, or by the watchdog. */
@@ -188,68 +172,7 @@ function onWall(pool: Pool, made: PoolRun): void {
   const began = made.history.length > 0 || made.echoes > 0 || made.deathsInside > 0;
   if (began) endRun(made, overBudget(made));
   else if (pool.failedStarts === 0) endRun(made, busy);
-  else {
-    const retryAfterMs = restartMs.longest;
-    endRun(made, { kind: "host-failure", reason: "no-process", message: pool.trouble, retryAfterMs });
-  }
-}
-
-/** Opens lanes until there are enough, the warm spare first in line, and one spare more. */
-function refill(pool: Pool): void {
-  if (pool.closed) return;
-  for (let slot = 0; slot < pool.options.processes; slot += 1) {
-    if (pool.lanes.some((lane) => lane.slot === slot)) continue;
-    const lane = pool.spare ?? newLane(pool);
-    lane.slot = slot;
-    pool.lanes.push(lane);
-    pool.spare = undefined;
-  }
-  pool.spare ??= newLane(pool);
-  seat(pool);
-}
-
-function newLane(pool: Pool): Lane {
-  const { writableKib, idleIsolates, startMs } = pool.options;
-  return openLane({ program: childProgram(), writableKib, idleIsolates, startMs }, spareSlot, pool.shares, pool.events);
-}
-
-/** Has the spare take the place of a process that has had its time, which ends when the last run has left it. */
-function retire(pool: Pool, lane: Lane): void {
-  const isWorn = lane.opened >= pool.options.isolatesPerProcess;
-  if (isWorn && pool.spare?.state === "ready" && pool.lanes.includes(lane)) {
-    pool.lanes = pool.lanes.filter((other) => other !== lane);
-    pool.leaving.add(lane);
-    refill(pool);
-  }
-  if (!pool.leaving.has(lane) || lane.runs.size > 0) return;
-  lane.process.kill({ reason: "retired", message: "the sandbox process has had its time" });
-}
-
-/** Blames who is to blame, moves the innocent runs, and has the spare take the place of the process. */
-function replace(pool: Pool, lane: Lane, end: ProcessEnd): void {
-  pool.lanes = pool.lanes.filter((other) => other !== lane);
-  pool.leaving.delete(lane);
-  if (pool.spare === lane) pool.spare = undefined;
-  pool.tally.processesEnded[end.reason] += 1;
-  if (pool.closed) return;
-  const again: PoolRun[] = [];
-  for (const made of [...lane.runs]) {
-    rise(pool, made);
-    const verdict = judge(lane, made, end);
-    if (verdict === "blamed") pool.breaker.blame(made.job.tenant);
-    if (verdict === "again") again.push(made);
-  }
-  lane.runs.clear();
-  pool.tally.runsReplayed += again.filter(({ echoes }) => echoes > 0).length;
-  for (const made of again.reverse()) pool.room.addFirst(made);
-  if (!lane.wasReady && end.reason !== "closed") {
-    pool.failedStarts += 1;
-    pool.trouble = end.message;
-    if (pool.failedStarts === 1) pool.options.onTrouble(end.message);
-  }
-  const delayMs = Math.min(restartMs.first * 2 ** pool.failedStarts, restartMs.longest);
-  if (pool.failedStarts === 0) refill(pool);
-  else setTimeout(() => refill(pool), delayMs).unref();
+  else endRun(made, withoutProcess(pool));
 }
 
 function startWatching(pool: Pool): void {

@@ -37,6 +37,9 @@ describe("the pool", () => {
     const { outcome } = await runSource(sandbox, "export default () => 1;", { budgets: { wallMs: 3000 } });
     expect(outcome).toMatchObject({ kind: "host-failure", reason: "no-process", message: expect.stringMatching(why) });
     expect(told).toEqual([expect.stringMatching(why)]);
+    const later = await runSource(sandbox, "export default () => 1;", { budgets: { wallMs: 3000 } });
+    expect(later.outcome).toEqual(outcome);
+    expect(later.wallMs).toBeLessThan(1000);
     expect(await sandbox.ready()).toBe(false);
   });
 
