@@ -320,7 +320,9 @@ function cpuSince(live: Live): number {
   return live.cpuMs;
 }
 
+/** Linux tells a thread its time as of its latest tick or switch, unless it has just added up the whole process's. */
 function threadCpuMs(): number {
+  process.cpuUsage();
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
 }

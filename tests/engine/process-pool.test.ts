@@ -59,6 +59,20 @@ describe("the pool", () => {
     expect(other.outcome.kind).toBe("returned");
   });
 
+  test("counts the CPU time of many short slices as that of one long one", async () => {
+    const sandbox = await open({ processes: 1 });
+    const spin = "let sum = 0; for (let i = 0; i < 2e4; i++) sum += i % 7;";
+    const short = `export default async () => {
+      for (let turn = 0; turn < 100; turn++) { ${spin} await new Promise((resolve) => setTimeout(resolve, 0)); }
+      return "done";
+    };`;
+    const long = `export default async () => { for (let turn = 0; turn < 100; turn++) { ${spin} } return "done"; };`;
+    const budgets = { cpuMs: 5000, wallMs: 20_000 };
+    const [sliced, whole] = [await runSource(sandbox, short, { budgets }), await runSource(sandbox, long, { budgets })];
+    expect(sliced.outcome.kind).toBe("returned");
+    expect(sliced.cpuMs).toBeGreaterThan(whole.cpuMs * 0.8);
+  });
+
   test("uses one isolate for a thousand runs", async () => {
     const sandbox = await open({ processes: 1 });
     const module = await moduleOf(twoCalls);

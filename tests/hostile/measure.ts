@@ -92,15 +92,21 @@ function add(total: Controls, { controls }: CaseResult): void {
   total.faults.push(...controls.faults);
 }
 
+/** Linux tells a thread its time as of its latest tick or switch, unless it has just added up the whole process's. */
+function threadCpuUsage(): NodeJS.CpuUsage {
+  process.cpuUsage();
+  return process.threadCpuUsage();
+}
+
 /** Begins to watch this process's event loop; the function it returns ends that. */
 function startMeter(): () => { delayMs: number; turnMs: number } {
   const delay = monitorEventLoopDelay({ resolution: 1 });
-  let before = process.threadCpuUsage();
+  let before = threadCpuUsage();
   let longest = 0;
   const tick = () => {
-    const { user, system } = process.threadCpuUsage(before);
-    before = process.threadCpuUsage();
-    longest = Math.max(longest, user + system);
+    const now = threadCpuUsage();
+    longest = Math.max(longest, now.user + now.system - before.user - before.system);
+    before = now;
   };
   delay.enable();
   const timer = setInterval(tick, 1);
