@@ -15,7 +15,7 @@ export function addConfigCommands(program: Command, run: Runner): void {
   const config = program.command("config").description("the configuration of an environment, as files");
   withConnection(config.command("pull"))
     .description("write the server's configuration as a document, workflow files and types")
-    .argument("[file]", "the document (default: scrip.config.json)")
+    .argument("[file]", "the document, or its folder (default: scrip.config.json)")
     .option("--force", "overwrite local changes")
     .addHelpText("after", pullHelp)
     .action((file: unknown, flags: unknown) =>
@@ -26,7 +26,7 @@ export function addConfigCommands(program: Command, run: Runner): void {
     );
   withConnection(config.command("diff"))
     .description("show what pushing the document would change")
-    .argument("[file]", "the document (default: scrip.config.json)")
+    .argument("[file]", "the document, or its folder (default: scrip.config.json)")
     .addHelpText("after", diffHelp)
     .action((file: unknown, flags: unknown) =>
       run(async (terminal) => {
@@ -36,7 +36,7 @@ export function addConfigCommands(program: Command, run: Runner): void {
     );
   withConnection(config.command("push"))
     .description("show the difference, ask, and apply the document as the next version")
-    .argument("[file]", "the document (default: scrip.config.json)")
+    .argument("[file]", "the document, or its folder (default: scrip.config.json)")
     .option("-y, --yes", "apply without asking")
     .option("--force", "apply even if the server went on since the last pull")
     .addHelpText("after", pushHelp)

@@ -11,7 +11,7 @@ export type DiffOptions = ConnectionOptions & { file?: string | undefined; json:
 /** `scrip config diff`: what pushing the document would change. 0 when nothing, 1 when something. */
 export async function diffConfig(terminal: Terminal, options: DiffOptions): Promise<ExitCode> {
   const server: Server = { ...(await findConnection(terminal, options)), terminal };
-  const document = await readDocument(documentFile(terminal, options.file));
+  const document = await readDocument(await documentFile(terminal, options.file));
   const state = await readState(document.file, server);
   const applied = await askDifference(server, document);
   const { version, changed, difference } = applied;

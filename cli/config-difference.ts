@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { differenceCount, differenceLines } from "./difference-lines.ts";
 import type { ConfigDocument } from "./document.ts";
 import { CommandFailure } from "./failure.ts";
@@ -10,9 +11,11 @@ import type { Terminal } from "./terminal.ts";
 /** The document's file when none is named. */
 export const defaultDocument = "scrip.config.json";
 
-/** The absolute path of the document that the operator named. */
-export function documentFile({ cwd }: Terminal, named: string | undefined): string {
-  return resolve(cwd, named ?? defaultDocument);
+/** The absolute path of the document that the operator named, or whose folder they named. */
+export async function documentFile({ cwd }: Terminal, named: string | undefined): Promise<string> {
+  const file = resolve(cwd, named ?? defaultDocument);
+  const isFolder = named?.endsWith("/") || (await stat(file).catch(() => null))?.isDirectory();
+  return isFolder ? join(file, defaultDocument) : file;
 }
 
 /** What applying a document would change. Fails with the document's problems, placed in the operator's files. */

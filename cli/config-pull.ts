@@ -24,7 +24,7 @@ export type PullOptions = ConnectionOptions & { file?: string | undefined; force
  */
 export async function pullConfig(terminal: Terminal, options: PullOptions): Promise<ExitCode> {
   const server: Server = { ...(await findConnection(terminal, options)), terminal };
-  const document = documentFile(terminal, options.file);
+  const document = await documentFile(terminal, options.file);
   const { version, config } = await terminal.working(`Pulling ${server.environmentId}`, () => getConfig(server));
   const wanted = new Map([
     ...documentLayout(config, basename(document), await workflowReferences(document)),

@@ -23,7 +23,7 @@ export type PushOptions = ConnectionOptions & {
  */
 export async function pushConfig(terminal: Terminal, options: PushOptions): Promise<ExitCode> {
   const server: Server = { ...(await findConnection(terminal, options)), terminal };
-  const document = await readDocument(documentFile(terminal, options.file));
+  const document = await readDocument(await documentFile(terminal, options.file));
   const planned = await askDifference(server, document);
   if (planned.changed) {
     await refuseStale(server, document, planned, options.force);

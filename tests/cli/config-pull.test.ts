@@ -43,6 +43,18 @@ test("pulling leaves a tsconfig that is there as it is", async () => {
   expect(await operator.read("tsconfig.json")).toBe("{}");
 });
 
+test.each(["site", "new/"])(
+  "a folder stands for the document in it, to pull, to compare and to push: %s",
+  async (folder) => {
+    await operator.write("site/notes.txt", "");
+    const pulled = await operator.scrip("config", "pull", folder);
+    expect(pulled).toMatchObject({ exitCode: 0, out: expect.stringContaining(join(folder, "scrip.config.json")) });
+    expect(JSON.parse(await operator.read(join(folder, "scrip.config.json"))).offers).toHaveLength(1);
+    expect((await operator.scrip("config", "diff", folder)).exitCode).toBe(0);
+    expect((await operator.scrip("config", "push", folder, "--yes")).exitCode).toBe(0);
+  },
+);
+
 test("pulling again changes nothing", async () => {
   await operator.scrip("config", "pull", "site/mine.json");
   const { exitCode, answer } = await operator.json("config", "pull", "site/mine.json");
