@@ -4,14 +4,14 @@ import { createConnection, createServer, type Server, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Two ends of one connection: `ours` to write to, `theirs` to be handed to a process that is started. */
+/** Two ends of one connection: `ours` is read here, `theirs` is handed to a process that is started. */
 export type Channel = { ours: Socket; theirs: Socket };
 
 const proofBytes = 32;
 const readBytes = 64 << 10;
 
 /**
- * Connects two ends for a process's standard input and output. What arrives at `ours` goes to `onBytes`, in a buffer that is used
+ * Connects two ends for a process's standard output. What arrives at `ours` goes to `onBytes`, in a buffer that is used
  * again afterwards: a pipe as Node makes it has a new one for each message, and reading it takes twice the CPU time. Rejects
  * when there can be no connection.
  */

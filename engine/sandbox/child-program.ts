@@ -28,7 +28,11 @@ let program: Promise<ChildProgram> | undefined;
  * needs no right to read the application's folder, which may hold secrets.
  */
 export function childProgram(): Promise<ChildProgram> {
-  program ??= bundle();
+  program ??= bundle().catch((error: unknown) => {
+    // what went wrong may pass, such as a want of descriptors
+    program = undefined;
+    throw error;
+  });
   return program;
 }
 

@@ -192,7 +192,7 @@ function fail(run: string, isolate: ivm.Isolate | undefined, cpuMs: number, erro
   let why: "memory" | "timeout" | "crash" = "crash";
   if (isolate?.isDisposed) why = "memory";
   else if (isTimeout(error)) why = "timeout";
-  report({ kind: "failed", run, cpuMs, why, message }, records);
+  report({ kind: "failed", run, cpuMs, why, message: message.slice(0, 1024) }, records);
 }
 
 function isTimeout(error: unknown): boolean {

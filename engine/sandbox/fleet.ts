@@ -1,6 +1,6 @@
 import type { Breaker } from "./breaker.ts";
 import { childProgram } from "./child-program.ts";
-import { judge } from "./judge.ts";
+import { culprit, judge } from "./judge.ts";
 import { type Lane, type LaneEvents, openLane } from "./lane.ts";
 import type { PoolRun } from "./pool-run.ts";
 import type { ProcessEnd, ProcessTerms } from "./sandbox-process.ts";
@@ -87,9 +87,10 @@ export function replace(fleet: Fleet, lane: Lane, end: ProcessEnd): void {
   fleet.tally.processesEnded[end.reason] += 1;
   if (fleet.closed) return;
   const again: PoolRun[] = [];
+  const guilty = culprit(lane, end);
   for (const made of [...lane.runs]) {
     rise(fleet, made);
-    const verdict = judge(lane, made, end);
+    const verdict = judge(lane, made, end, guilty);
     if (verdict === "blamed") fleet.breaker.blame(made.job.tenant);
     if (verdict === "again") again.push(made);
   }
@@ -103,5 +104,9 @@ export function replace(fleet: Fleet, lane: Lane, end: ProcessEnd): void {
   }
   const delayMs = Math.min(restartFirstMs * 2 ** fleet.failedStarts, restartMaxMs);
   if (fleet.failedStarts === 0) refill(fleet);
-  else setTimeout(() => refill(fleet), delayMs).unref();
+  else {
+    setTimeout(() => refill(fleet), delayMs).unref();
+    // other processes may have places meanwhile
+    seat(fleet);
+  }
 }

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import * as v from "valibot";
 import type { Json } from "../../schemas/json.ts";
 import type { HostAnswer } from "../sandbox.ts";
-import { endRun, guestError, outOfMemory, overBudget, type PoolRun, wallLeftMs } from "./pool-run.ts";
+import { endRun, guestError, outOfMemory, overBudget, type PoolRun, textOf, wallLeftMs } from "./pool-run.ts";
 import { type GuestRecord, GuestRecords, type Report } from "./protocol.ts";
 
 type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
@@ -192,12 +192,13 @@ async function askHost(run: PoolRun, { seq, name, args }: Call): Promise<HostAns
 function settle(run: PoolRun, seq: number, answer: HostAnswer): void {
   if (run.outcome) return;
   run.unanswered -= 1;
-  let body = JSON.stringify(answer.ok ? answer.value : answer.error) ?? "null";
-  let { ok } = answer;
   const limit = run.job.budgets.responseBytes * 2 + answerSlackBytes;
-  if (body.length > limit) {
+  let { ok } = answer;
+  let body = textOf(answer.ok ? answer.value : answer.error);
+  if (body === null || body.length > limit) {
     ok = false;
-    body = JSON.stringify({ name: "RangeError", message: `the answer is longer than ${limit} characters` });
+    const fault = body === null ? "is no JSON" : `is longer than ${limit} characters`;
+    body = JSON.stringify({ name: "RangeError", message: `the answer ${fault}` });
   }
   run.backlog.push({ do: "settle", id: seq, ok, body });
   run.wake();

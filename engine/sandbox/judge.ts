@@ -7,11 +7,15 @@ import { overweight } from "./weights.ts";
 const grownMinBytes = 8 << 20;
 
 /**
- * What becomes of a run whose process has ended: its verdict if it is to blame, otherwise another try elsewhere. A run that was
+ * What becomes of a run whose process has ended, `guilty` being to blame: its verdict if it is to blame, otherwise another try elsewhere. A run that was
  * cancelled in the meantime may still be to blame.
  */
-export function judge(lane: Lane, run: PoolRun, end: ProcessEnd): "blamed" | "again" | "over" {
-  const guilty = culprit(lane, end);
+export function judge(
+  lane: Lane,
+  run: PoolRun,
+  end: ProcessEnd,
+  guilty: PoolRun | undefined,
+): "blamed" | "again" | "over" {
   if (guilty === run) {
     lane.shares.charge(run.job.tenant, run.job.budgets.cpuMs);
     // a process that did not come back told no CPU time either; it was busy all the while
@@ -41,7 +45,7 @@ function verdict(run: PoolRun, { reason, message }: ProcessEnd): SandboxOutcome 
  * Whom the end of a process is to be blamed on: mostly the run that was in the guest. But memory may run out in the turn of
  * somebody who took none of it: then it is who has taken most, if anybody is known to, and nobody the first time if not.
  */
-function culprit(lane: Lane, { reason }: ProcessEnd): PoolRun | undefined {
+export function culprit(lane: Lane, { reason }: ProcessEnd): PoolRun | undefined {
   const inside = lane.current?.inFlight === undefined ? undefined : lane.current;
   if (reason === "killed" || reason === "retired" || reason === "closed") return undefined;
   if (reason === "overdue" || reason === "lied") return inside;

@@ -152,6 +152,8 @@ function enter(lane: Lane, run: PoolRun, slice: Slice): void {
   const { codeHash } = run.job.module;
   const { command, body, sliceMs } = nextCommand(run, slice, !lane.known.has(codeHash));
   lane.known.add(codeHash);
+  run.sentAt = performance.now();
+  run.scriptSent = command.do === "start" && command.script !== undefined;
   if (slice.do === "start" && !lane.warm.delete(run.key)) lane.opened += 1;
   if (lane.current) lane.ahead = { run, sliceMs };
   else begin(lane, run, sliceMs);
@@ -185,6 +187,10 @@ function hear(lane: Lane, report: Exclude<Report, { kind: "ready" }>, body: stri
   lane.ahead = undefined;
   if (next) begin(lane, next.run, next.sliceMs);
   if (report.kind === "need-script") {
+    if (run.inFlight?.do !== "start" || run.scriptSent) {
+      lane.process.kill({ reason: "lied", message: "the sandbox process asked for a script that it has" });
+      return;
+    }
     lane.known.delete(run.job.module.codeHash);
     if (run.inFlight) run.backlog.unshift(run.inFlight);
     run.inFlight = undefined;
@@ -209,7 +215,8 @@ function startAgain(lane: Lane, run: PoolRun): void {
 }
 
 function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): void {
-  const cpuMs = Math.max(0, report.cpuMs - run.cpuMs);
+  // no more than time has passed, whatever the process says
+  const cpuMs = Math.min(Math.max(0, report.cpuMs - run.cpuMs), performance.now() - run.sentAt);
   lane.shares.charge(run.job.tenant, cpuMs);
   noteSlice(lane.weights, run, cpuMs);
   hearSlice(run, report, body);
@@ -220,7 +227,10 @@ function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): v
 }
 
 function leave(lane: Lane, run: PoolRun): void {
-  if (lane.current === run || lane.ahead?.run === run || !lane.runs.delete(run)) return;
+  // where a process has ended its runs are judged together
+  if (lane.state === "ended" || lane.current === run || lane.ahead?.run === run || !lane.runs.delete(run)) return;
+  const waitsAt = lane.queue.indexOf(run);
+  if (waitsAt >= 0) lane.queue.splice(waitsAt, 1);
   if (run.forgotten) keepWarm(lane, run.key);
   else if (run.history.length > 0 && lane.state === "ready") {
     const kind = run.outcome?.kind;

@@ -1,3 +1,4 @@
+import type { Json } from "../../schemas/json.ts";
 import type { GuestError, HostCallHandler, LogLine, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { drawChances } from "./chances.ts";
 import type { Command } from "./protocol.ts";
@@ -17,7 +18,8 @@ export type PoolRun = {
   readonly host: HostCallHandler;
   readonly mode: "run" | "inspect";
   readonly key: string;
-  readonly input: string;
+  /** JSON text; null of an input that is nested too deeply to be written. */
+  readonly input: string | null;
   readonly seed: number[];
   readonly randomKey: string;
   readonly startedAt: number;
@@ -40,6 +42,9 @@ export type PoolRun = {
   deathsInside: number;
   /** How often a slice's time was up while the run had hardly had a core. */
   starved: number;
+  /** When its latest slice was sent to a process, on the clock of `performance.now()`, and whether the script was with it. */
+  sentAt: number;
+  scriptSent: boolean;
   /** Memory of its process that it seems to have taken. */
   heldBytes: number;
   outcome: SandboxOutcome | undefined;
@@ -60,7 +65,7 @@ export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
     mode,
     finish,
     key: `${job.tenant}:${job.module.codeHash}:${memoryMib(job)}`,
-    input: JSON.stringify(job.input),
+    input: textOf(job.input),
     ...drawChances(),
     startedAt: performance.now(),
     backlog: [{ do: "start" }],
@@ -77,11 +82,22 @@ export function createRun({ job, host, mode, finish }: Beginning): PoolRun {
     deaths: 0,
     deathsInside: 0,
     starved: 0,
+    sentAt: 0,
+    scriptSent: false,
     heldBytes: 0,
     outcome: undefined,
     forgotten: false,
     wake: () => {},
   };
+}
+
+/** The JSON text of a value; null of one that is nested too deeply to be written. */
+export function textOf(value: Json): string | null {
+  try {
+    return JSON.stringify(value) ?? "null";
+  } catch {
+    return null;
+  }
 }
 
 /** What is left of the wall budget, in milliseconds. */
@@ -122,7 +138,7 @@ export function nextCommand(
     codeHash: module.codeHash,
     memoryMiB: memoryMib(job),
   };
-  return { command: { do: "start", ...terms, ...script, ...turn }, body: run.input, sliceMs };
+  return { command: { do: "start", ...terms, ...script, ...turn }, body: run.input ?? "null", sliceMs };
 }
 
 /** Ends a run, once. What comes later (answers, timers, reports) finds `outcome` set and is dropped. */

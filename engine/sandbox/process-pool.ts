@@ -2,13 +2,13 @@ import { availableParallelism } from "node:os";
 import type { HostCallHandler, Rest, Sandbox, SandboxJob, SandboxOutcome, SandboxRun } from "../sandbox.ts";
 import { type BreakerTerms, createBreaker } from "./breaker.ts";
 import { type Fleet, isHopeless, lanesOf, refill, replace, restartMaxMs, retire } from "./fleet.ts";
-import { createRun, endRun, overBudget, type PoolRun } from "./pool-run.ts";
+import { createRun, endRun, overBudget, type PoolRun, wallLeftMs } from "./pool-run.ts";
 import { statsOf } from "./pool-stats.ts";
 import { isFree, mayTake, rise, seat } from "./seating.ts";
 import { createShares } from "./shares.ts";
 import { createTally, tallyRun } from "./tally.ts";
 import { createWaitingRoom } from "./waiting-room.ts";
-import { watch } from "./watchdog.ts";
+import { isWatched, watch } from "./watchdog.ts";
 
 /** How large a pool may be. Every option has a default. */
 export type ProcessPoolOptions = {
@@ -57,6 +57,11 @@ const defaults: Required<ProcessPoolOptions> = {
 };
 
 const watchEveryMs = 20;
+const unwritable: SandboxOutcome = {
+  kind: "host-failure",
+  reason: "protocol",
+  message: "the input is nested too deeply to be handed over",
+};
 const busy: SandboxOutcome = { kind: "host-failure", reason: "busy", message: "the sandbox is busy" };
 
 /**
@@ -122,22 +127,24 @@ const noHost: HostCallHandler = async () => ({ ok: false, error: { name: "Error"
 function run(pool: Pool, job: SandboxJob, host: HostCallHandler, mode: "run" | "inspect"): Promise<SandboxRun> {
   const { promise, resolve } = Promise.withResolvers<SandboxRun>();
   const cancel = () => endRun(made, { kind: "cancelled", message: "the run was cancelled" });
-  const expire = setTimeout(() => onWall(pool, made), job.budgets.wallMs);
-  const made = createRun({
-    job,
-    host,
-    mode,
-    finish: (done) => {
-      clearTimeout(expire);
-      job.signal?.removeEventListener("abort", cancel);
-      pool.runs.delete(made);
-      pool.room.remove(made);
-      tallyRun(pool.tally, done.outcome);
-      if (pool.runs.size === 0) stopWatching(pool);
-      resolve(done);
-    },
-  });
-  const refusal = refuse(pool, job);
+  let expiry: NodeJS.Timeout | undefined;
+  const finish = (done: SandboxRun) => {
+    clearTimeout(expiry);
+    job.signal?.removeEventListener("abort", cancel);
+    pool.runs.delete(made);
+    pool.room.remove(made);
+    tallyRun(pool.tally, done.outcome);
+    resolve(done);
+  };
+  const made = createRun({ job, host, mode, finish });
+  const expire = (inMs: number) => {
+    expiry = setTimeout(() => {
+      const againMs = onWall(pool, made);
+      if (againMs !== undefined) expire(againMs);
+    }, inMs);
+  };
+  expire(job.budgets.wallMs);
+  const refusal = made.input === null ? unwritable : refuse(pool, job);
   if (refusal) {
     endRun(made, refusal);
     return promise;
@@ -166,19 +173,30 @@ function withoutProcess({ trouble }: Pool): SandboxOutcome {
   return { kind: "host-failure", reason: "no-process", message: trouble, retryAfterMs: restartMaxMs };
 }
 
-/** A run that is in the guest ends by its slice's own limit, or by the watchdog. */
-function onWall(pool: Pool, made: PoolRun): void {
-  if (made.inFlight) return;
+/** Ends a run whose time is over; tells in how many milliseconds to look again at one that is in the guest or whose time is not. */
+function onWall(pool: Pool, made: PoolRun): number | undefined {
+  const leftMs = wallLeftMs(made);
+  if (leftMs > 1) return leftMs;
+  // it ends by its slice's own limit, or by the watchdog
+  if (made.inFlight) return watchEveryMs;
   const began = made.history.length > 0 || made.echoes > 0 || made.deathsInside > 0;
   if (began) endRun(made, overBudget(made));
   else if (pool.failedStarts === 0) endRun(made, busy);
   else endRun(made, withoutProcess(pool));
+  return undefined;
 }
 
 function startWatching(pool: Pool): void {
   pool.watching ??= setInterval(() => {
-    for (const lane of lanesOf(pool)) if (lane.runs.size > 0) watch(lane, pool.options.residentBytes);
+    // after the reads of this turn of the event loop
+    setImmediate(() => look(pool));
   }, watchEveryMs);
+}
+
+function look(pool: Pool): void {
+  const watched = lanesOf(pool).filter(isWatched);
+  for (const lane of watched) watch(lane, pool.options.residentBytes);
+  if (watched.length === 0 && pool.runs.size === 0) stopWatching(pool);
 }
 
 function stopWatching(pool: Pool): void {

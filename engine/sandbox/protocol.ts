@@ -36,7 +36,7 @@ export type StartTerms = {
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
 const text = (maxChars: number) => v.pipe(v.string(), v.maxLength(maxChars));
-const CpuMs = v.pipe(v.number(), v.minValue(0));
+const CpuMs = v.pipe(v.number(), v.finite(), v.minValue(0));
 
 /**
  * One of several objects, told apart by what they have as `key`. Valibot's `variant` tries one after the other: with this a
@@ -61,7 +61,7 @@ const reports = {
     run: v.string(),
     cpuMs: CpuMs,
     why: v.picklist(["timeout", "memory", "flood", "crash"]),
-    message: v.string(),
+    message: text(4096),
   }),
   /** Isolates that are idle, and those in a run; and what they hold of isolated-vm: scripts, contexts, references. */
   counts: v.object({ kind: v.literal("counts"), idle: Count, live: Count, handles: Count }),
@@ -78,12 +78,12 @@ const records = {
   log: v.object({
     k: v.literal("log"),
     level: v.picklist(["debug", "log", "info", "warn", "error"]),
-    at: v.number(),
+    at: v.pipe(v.number(), v.finite()),
     text: v.string(),
   }),
   truncated: v.object({ k: v.literal("truncated") }),
   call: v.object({ k: v.literal("call"), seq: Count, name: text(64), args: ParsedJson }),
-  timer: v.object({ k: v.literal("timer"), id: Count, ms: v.pipe(v.number(), v.minValue(0)) }),
+  timer: v.object({ k: v.literal("timer"), id: Count, ms: v.pipe(v.number(), v.finite(), v.minValue(0)) }),
   clear: v.object({ k: v.literal("clear"), id: Count }),
   returned: v.object({ k: v.literal("returned"), value: ParsedJson }),
   refused: v.object({ k: v.literal("refused"), message: text(4096) }),
@@ -91,6 +91,9 @@ const records = {
   stray: v.object({ k: v.literal("stray"), id: Count }),
 };
 
+/** More than a guest's prelude lets out of one slice. */
+const recordsMax = 20_000;
+
 /** What a guest said in one slice, in order: the body of a `slice` or `failed` report. */
-export const GuestRecords = v.array(oneOf("k", records));
+export const GuestRecords = v.pipe(v.array(v.unknown()), v.maxLength(recordsMax), v.array(oneOf("k", records)));
 export type GuestRecord = v.InferOutput<typeof GuestRecords>[number];

@@ -41,14 +41,29 @@ type State = {
   startTimer: NodeJS.Timeout | undefined;
   death: ProcessEnd | undefined;
   lastWords: string;
+  saidChars: number;
+  isReady: boolean;
 };
+
+type Kill = (end: ProcessEnd) => void;
+
+/** Of a process's last words: V8 writes some kilobytes when it ends. */
+const lastWordsMax = 1 << 20;
 
 const outsideSignals: readonly string[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
 const memoryWords = /out of memory|allocation failed|failed to allocate|bad_alloc|OOM/i;
 
 /** Starts a sandbox process. Never throws: a process that cannot start ends as `crashed`. */
 export function startProcess(terms: ProcessTerms, events: ProcessEvents): SandboxProcess {
-  const state: State = { channel: undefined, child: undefined, startTimer: undefined, death: undefined, lastWords: "" };
+  const state: State = {
+    channel: undefined,
+    child: undefined,
+    startTimer: undefined,
+    death: undefined,
+    lastWords: "",
+    saidChars: 0,
+    isReady: false,
+  };
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const finish = (end: ProcessEnd) => {
     clearTimeout(state.startTimer);
@@ -68,12 +83,12 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
       finish(state.death);
       return;
     }
-    state.child = spawnChild(program, terms.writableKib, channel);
+    state.child = spawnChild(program, terms.writableKib, channel.theirs);
     const late = `the sandbox process was not ready after ${terms.startMs} ms`;
     state.startTimer = setTimeout(() => kill({ reason: "crashed", message: late }), terms.startMs);
-    listen(state, channel.ours, state.child, finish);
+    listen(state, channel.ours, state.child, { finish, kill });
     const hello: Command = { do: "hello", idleIsolates: terms.idleIsolates };
-    channel.ours.write(encodeFrame(JSON.stringify(hello), program.prelude));
+    state.child.stdin.write(encodeFrame(JSON.stringify(hello), program.prelude));
   };
   begin().catch((error: unknown) =>
     finish({ reason: "crashed", message: `the sandbox cannot be built: ${String(error)}` }),
@@ -82,7 +97,7 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
   const flush = () => {
     const [first, ...more] = outgoing;
     outgoing = [];
-    if (first) state.channel?.ours.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
+    if (first) state.child?.stdin.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
   };
   return {
     pid: () => state.child?.process.pid,
@@ -97,7 +112,7 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
 }
 
 /** Takes the process's reports as they come. */
-function reading(state: State, events: ProcessEvents, kill: (end: ProcessEnd) => void): (bytes: Buffer) => void {
+function reading(state: State, events: ProcessEvents, kill: Kill): (bytes: Buffer) => void {
   const read = createFrameReader(reportMaxBytes, (frame) => {
     if (!state.death) hear(state, frame, events, kill);
   });
@@ -110,11 +125,14 @@ function reading(state: State, events: ProcessEvents, kill: (end: ProcessEnd) =>
   };
 }
 
-function listen(state: State, ours: Socket, child: Child, finish: (end: ProcessEnd) => void): void {
+function listen(state: State, ours: Socket, child: Child, { finish, kill }: { finish: Kill; kill: Kill }): void {
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    state.saidChars += text.length;
     state.lastWords = (state.lastWords + text).slice(-4096);
+    if (state.saidChars > lastWordsMax) kill({ reason: "lied", message: "the sandbox process does not stop talking" });
   });
-  // it no longer listens, so it is ending or has ended: the autopsy tells why
+  // it no longer listens, so it is ending or has ended: the autopsy tells why. What it has reported is read all the same
+  child.stdin.on("error", () => child.process.kill("SIGKILL"));
   ours.on("error", () => child.process.kill("SIGKILL"));
   const { promise: allRead, resolve } = Promise.withResolvers<void>();
   ours.once("close", () => resolve());
@@ -129,11 +147,14 @@ function listen(state: State, ours: Socket, child: Child, finish: (end: ProcessE
   });
 }
 
-function hear(state: State, frame: Frame, events: ProcessEvents, kill: (end: ProcessEnd) => void): void {
+function hear(state: State, frame: Frame, events: ProcessEvents, kill: Kill): void {
   const report = v.safeParse(Report, JSON.parse(frame.header));
-  if (!report.success) kill({ reason: "lied", message: "the sandbox process broke the protocol" });
+  // it says once that it is ready, and nothing before
+  const isFit = report.success && (report.output.kind === "ready") !== state.isReady;
+  if (!isFit) kill({ reason: "lied", message: "the sandbox process broke the protocol" });
   else if (report.output.kind === "ready") {
     clearTimeout(state.startTimer);
+    state.isReady = true;
     events.onReady();
   } else events.onReport(report.output, frame.body);
 }

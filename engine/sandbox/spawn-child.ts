@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
-import type { Channel } from "./channel.ts";
+import { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
 import type { ChildProgram } from "./child-program.ts";
 
-/** A running sandbox process, and its last words. */
-export type Child = { process: ChildProcess; stderr: Readable };
+/** A running sandbox process: commands go to `stdin`, its last words come from `stderr`. What it reports comes by its channel. */
+export type Child = { process: ChildProcess; stdin: Writable; stderr: Readable };
 
 const nodeFlags = ["--no-node-snapshot", "--jitless", "--no-warnings", "--permission", "--allow-addons"];
 
@@ -43,31 +43,33 @@ const guardian = "( exec 0<&- 1>&- 2>&-; read -r _ <&3; kill -9 $$ ) &";
  * memory it may write to. `--jitless` removes WebAssembly and the compilers, a wide field for attacks. It ends when
  * the channel closes, and at the latest with the calling process.
  */
-export function spawnChild({ program, readable }: ChildProgram, writableKib: number, { ours, theirs }: Channel): Child {
+export function spawnChild({ program, readable }: ChildProgram, writableKib: number, theirs: Socket): Child {
   // not -v: on Node 26 every isolate reserves 256 MiB of address space that it never writes to
   const limits = process.platform === "linux" ? `ulimit -d ${writableKib} && ulimit -c 0` : "ulimit -c 0";
   const shell = `${limits} && unset PWD || exit 1; ${guardian} exec "$0" "$@" 3<&-`;
   // node-gyp-build looks at /etc/alpine-release to tell musl from glibc
   const files = [...readable, "/etc/alpine-release"].map((path) => `--allow-fs-read=${path}`);
-  const child = spawn(
-    "/bin/sh",
-    ["-c", shell, process.execPath, ...nodeFlags, ...collectorFlags, ...files, "-e", loader],
-    {
-      env: { TZ: "UTC" },
-      stdio: [theirs, theirs, "pipe", "pipe"],
-      cwd: "/",
-    },
-  );
-  // the process has its own now, and this one would keep the connection open when it has ended
-  theirs.destroy();
-  const { stderr } = child;
-  if (!stderr) throw new Error("the sandbox process has no pipes");
-  const lifeline = child.stdio[3];
+  const flags = [...nodeFlags, ...collectorFlags, ...files];
+  const child = start(["-c", shell, process.execPath, ...flags, "-e", loader], theirs);
+  const [stdin, , stderr, lifeline] = child.stdio;
+  if (!(stdin instanceof Socket && stderr instanceof Socket)) throw new Error("the sandbox process has no pipes");
   lifeline?.on("error", () => {});
   child.once("exit", () => lifeline?.destroy());
   const length = Buffer.alloc(4);
   length.writeUInt32BE(Buffer.byteLength(program));
-  ours.write(length);
-  ours.write(program);
-  return { process: child, stderr };
+  stdin.write(length);
+  stdin.write(program);
+  return { process: child, stdin, stderr };
+}
+
+function start(given: string[], theirs: Socket): ChildProcess {
+  try {
+    const child = spawn("/bin/sh", given, { env: { TZ: "UTC" }, stdio: ["pipe", theirs, "pipe", "pipe"], cwd: "/" });
+    // without a descriptor left it has no pipes, and says why only after that has been found
+    child.on("error", () => {});
+    return child;
+  } finally {
+    // the process has its own now, and this one would keep the connection open when it has ended
+    theirs.destroy();
+  }
 }

@@ -1,5 +1,4 @@
 import type { Lane } from "./lane.ts";
-import type { Slice } from "./pool-run.ts";
 import { residentBytes } from "./resident-memory.ts";
 import { mainThreadCpuMs } from "./thread-cpu.ts";
 import { noteBytes, overweight, swollen } from "./weights.ts";
@@ -8,17 +7,26 @@ import { noteBytes, overweight, swollen } from "./weights.ts";
 const unseenCpuMs = 30;
 const swellSlackBytes = 64 << 20;
 
-/** Looks after a process: ends one that does not come back from a slice, or takes too much memory. To be called often. */
+/** Whether there is anything to look after: runs, or memory that runs may have taken since the last look. */
+export function isWatched({ runs, weights }: Lane): boolean {
+  return runs.size > 0 || weights.cpuMs.size > 0;
+}
+
+/**
+ * Looks after a process: ends one that does not come back from a slice, or takes too much memory. To be called often, and always
+ * after what the process has said was read: otherwise a slice that is over would be blamed for the one behind it.
+ */
 export function watch(lane: Lane, capBytes: number): void {
   const pid = lane.process.pid();
   const bytes = pid === undefined ? undefined : residentBytes(pid);
-  const cpuMs = (pid === undefined ? undefined : mainThreadCpuMs(pid)) ?? Number.NaN;
   const slice = lane.current?.inFlight;
+  const cpuMs = (pid === undefined || !slice ? undefined : mainThreadCpuMs(pid)) ?? Number.NaN;
   if (bytes !== undefined) noteBytes(lane.weights, bytes, lane.seen?.slice === slice ? lane.current : undefined);
   if (lane.seen?.slice !== slice) lane.seen = slice && { slice, bytes: bytes ?? 0, cpuMs, grownBytes: 0 };
-  // the report may be waiting to be read while this process was busy: look once more after the next reads
-  if (slice && isStuck(lane, cpuMs)) setImmediate(() => suspect(lane, slice, isStarved(lane, cpuMs)));
-  if (bytes !== undefined) weigh(lane, bytes, capBytes);
+  if (slice && isStuck(lane, cpuMs)) {
+    const reason = isStarved(lane, cpuMs) ? "killed" : "overdue";
+    lane.process.kill({ reason, message: "the sandbox process did not come back from the run" });
+  } else if (bytes !== undefined) weigh(lane, bytes, capBytes);
 }
 
 /**
@@ -36,12 +44,6 @@ function isStuck({ current, seen, lateMs, dueMs }: Lane, cpuMs: number): boolean
 function isStarved({ current, seen }: Lane, cpuMs: number): boolean {
   if (!current || !seen) return false;
   return cpuMs - seen.cpuMs < (current.job.budgets.cpuMs - current.cpuMs - unseenCpuMs) / 2;
-}
-
-function suspect(lane: Lane, slice: Slice, isStarved: boolean): void {
-  if (lane.current?.inFlight !== slice) return;
-  const reason = isStarved ? "killed" : "overdue";
-  lane.process.kill({ reason, message: "the sandbox process did not come back from the run" });
 }
 
 /**

@@ -23,13 +23,13 @@ process.stdin.resume().on("end", () => console.log("input closed"));
 async function start(program: string, writableKib: number, readable: ChildProgram["readable"] = []) {
   const heard: Buffer[] = [];
   const channel = await openChannel((bytes) => heard.push(Buffer.from(bytes)));
-  const child = spawnChild({ program, prelude: "", readable }, writableKib, channel);
+  const child = spawnChild({ program, prelude: "", readable }, writableKib, channel.theirs);
   const closed = once(channel.ours, "close");
   const said = async () => {
     await closed;
     return Buffer.concat(heard).toString();
   };
-  return { child, input: channel.ours, said };
+  return { child, input: child.stdin, said };
 }
 
 test("a sandbox process has no files, processes, threads, WebAssembly or environment, and bounded memory", async () => {
