@@ -26,7 +26,8 @@ export function purchases(engine: Engine, options: AppOptions): Hono {
     description:
       "Opens a Checkout Session for a plan by its id or slug (`planId`, or the older word `termId`) and answers with its " +
       "address. The buyer's browser comes back to `returnUrl`, which must be on an allowed origin, with " +
-      "`allegro_purchase_token`, `allegro_purchase_error` or `allegro_purchase_pending`.",
+      "`allegro_purchase_token`, `allegro_purchase_error` or `allegro_purchase_pending`. A request with an `Origin` may " +
+      "leave `returnUrl` out: the buyer comes back to the root of that site.",
     security: "key",
     body: PurchaseRequest,
     answers: { 200: PurchaseAnswer },
@@ -123,10 +124,14 @@ function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
   });
 }
 
-/** The page that asks, where it names no other. Throws `return_url_not_allowed`. */
+/** The site that asks, where it names no page. Throws `invalid_body` where neither is known, and `return_url_not_allowed`. */
 function returnUrlOf(c: Context, { environment }: Caller, request: PurchaseRequest, options: AppOptions): string {
   const origin = header(c, "origin");
-  const wanted = request.returnUrl ?? (origin === undefined ? "" : `${origin}/`);
+  const wanted = request.returnUrl ?? (origin === undefined ? undefined : `${origin}/`);
+  if (wanted === undefined) {
+    const issues = [{ path: "returnUrl", message: "is missing" }];
+    throw new ScripError("invalid_body", "Invalid body at returnUrl: is missing", { issues });
+  }
   return allowedReturnUrl(wanted, [...environment.compiled.config.allowedOrigins, ...options.ownOrigins]);
 }
 
