@@ -31,6 +31,10 @@ const NewGrant = v.pipe(
   }),
   v.check((grant) => granteeIn(grant) !== null, "either identifier or memberId is needed"),
   v.check((grant) => grant.endedAt === undefined || grant.duration === undefined, "endedAt or duration, not both"),
+  v.metadata({
+    oneOf: [{ required: ["identifier"] }, { required: ["memberId"] }],
+    not: { required: ["endedAt", "duration"] },
+  }),
 );
 
 const Revocation = v.strictObject({ reason: Reason });

@@ -3,6 +3,7 @@ import type { Handler } from "hono";
 import { type DescribeRouteOptions, resolver, uniqueSymbol } from "hono-openapi";
 import type * as v from "valibot";
 import { ErrorBody } from "../schemas/errors.ts";
+import { JsonObject } from "../schemas/json.ts";
 
 type Schema = v.GenericSchema;
 
@@ -102,9 +103,13 @@ function json(schema: Schema, example?: unknown) {
   return { "application/json": example === undefined ? described : { ...described, example } };
 }
 
-/** A recursive `Json` is any value; checks that JSON Schema has no words for are left out. */
+/** A recursive `Json` is any value; a check is left out, unless JSON Schema has words for it or metadata beside it. */
 const conversion: ConversionConfig = {
   errorMode: "ignore",
   typeMode: "input",
-  overrideSchema: ({ valibotSchema, jsonSchema }) => (valibotSchema.type === "custom" ? {} : jsonSchema),
+  overrideSchema: ({ valibotSchema, jsonSchema }) => {
+    if (valibotSchema === JsonObject) return { type: "object" };
+    if (valibotSchema.type === "undefined") return { not: {} };
+    return valibotSchema.type === "custom" ? {} : jsonSchema;
+  },
 };

@@ -116,3 +116,50 @@ describe("the example of a body", () => {
   test("gets an offer also of the configuration that is an example itself, which is in force now", () =>
     expectOffer("Monthly Digital"));
 });
+
+describe("a body that is refused", () => {
+  const identity = { anonymousIdentifier: "visitor-1" };
+  const everybody = {
+    userIdentifier: "user_1",
+    userJwt: "a.b.c",
+    createAnonymousIdentifierFallback: true,
+    anonymousIdentifier: "visitor-1",
+    createAnonymousIdentifier: true,
+  };
+  const decision = "POST /api/v1/surface-decisions";
+  const purchase = "POST /api/v1/purchases";
+  const grant = "POST /api/v1/manage/environments/{environmentId}/entitlements";
+  const config = "PUT /api/v1/manage/environments/{environmentId}/config";
+  const keyed = { algorithms: ["ES256"], jwksUri: "https://news.example.com/jwks.json" };
+
+  test.each([
+    ["identity in no form", decision, { identity: {} }],
+    ["identity in all forms at once", decision, { identity: everybody }],
+    ["identity in two forms", decision, { identity: { ...identity, userIdentifier: "user_1" } }],
+    ["a fallback without a JWT", decision, { identity: { ...identity, createAnonymousIdentifierFallback: true } }],
+    ["a text as resource.meta", decision, { resource: { meta: "string" } }],
+    ["a text as cloudflare.cf", decision, { cloudflare: { cf: "string" } }],
+    ["a text as fastly", decision, { fastly: "string" }],
+    ["a list as fastly", decision, { fastly: [] }],
+    ["two words for the plan", purchase, { termId: "monthly" }],
+    ["two names of a member", grant, { memberId: "mem_1" }],
+    ["two ends of a grant", grant, { endedAt: "2027-01-01T00:00:00Z" }],
+    ["keys of JWTs from nowhere", config, { userJwt: { algorithms: ["ES256"] } }],
+    ["keys of JWTs from two places", config, { userJwt: { ...keyed, jwks: { keys: [] } } }],
+    [
+      "the private half of a key",
+      config,
+      { userJwt: { algorithms: ["ES256"], jwks: { keys: [{ kty: "EC", d: "x" }] } } },
+    ],
+    [
+      "a text as an offer's presentation",
+      config,
+      { offers: [{ slug: "a", name: "A", method: "b", presentation: "x" }] },
+    ],
+  ])("is refused by its schema too: %s", async (_, name, change) => {
+    const operation = operationOf(name);
+    const body = { ...v.parse(v.looseObject({}), operation.example), ...change };
+    expect(refusals).toContain((await send(operation, body)).body.code);
+    expect(accepts(operation.schema, body)).toBe(false);
+  });
+});
