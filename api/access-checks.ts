@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { AccessCheck, AccessCheckRequest } from "../schemas/sales.ts";
 import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
-import { described, type Operation } from "./operation.ts";
+import { bodyLike, described, type Operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
 
 /** `POST /api/v1/access-checks`. */
@@ -16,7 +16,7 @@ export function accessChecks(engine: Engine, options: AppOptions): Hono {
       "Asks the database, always, and answers 503 where it cannot be asked: nobody has access by accident. `access` says " +
       "for each of `products` whether one of its entitlements is active at the moment `at`, now unless it is named.",
     security: "key",
-    body: AccessCheckRequest,
+    body: bodyLike(AccessCheckRequest, { identity: { anonymousIdentifier: "visitor-1" }, products: ["digital"] }),
     answers: { 200: AccessCheck },
     errors: [400, 401, 403, 404, 413, 503],
   };

@@ -8,7 +8,7 @@ import { Config } from "../schemas/config.ts";
 import { Json } from "../schemas/json.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readJson } from "./body.ts";
-import { operation } from "./operation.ts";
+import { bodyLike, operation } from "./operation.ts";
 import { withIsoTime } from "./time.ts";
 
 const ConfigAnswer = v.object({ status: v.literal("success"), version: v.number(), config: Config });
@@ -33,6 +33,45 @@ const VersionsAnswer = v.object({
   versions: v.array(v.object({ version: v.number(), author: v.string(), createdAt: v.string() })),
 });
 
+/** One offer on one surface: a demo that gets it still has the surface and the product that the other examples name. */
+const exampleConfig: v.InferInput<typeof Config> = {
+  products: [{ slug: "digital", name: "Digital Access" }],
+  plans: [
+    {
+      slug: "monthly",
+      name: "Monthly Digital",
+      products: ["digital"],
+      duration: "P1M",
+      price: { currency: "usd", amountMinor: 999, interval: "month" },
+    },
+  ],
+  redemptionMethods: [{ slug: "welcome", name: "Welcome", workflow: "export default () => ({ success: true });" }],
+  offers: [
+    {
+      slug: "premium",
+      name: "Premium",
+      method: "welcome",
+      plans: ["monthly"],
+      presentation: { title: "Monthly Digital", price: "$9.99" },
+    },
+  ],
+  experiences: [
+    {
+      slug: "banner",
+      type: "html",
+      html: "<h2>{{offer.presentation.title}}</h2><button data-redeem>{{offer.presentation.price}}</button>",
+      offers: ["premium"],
+    },
+  ],
+  surfaces: [
+    {
+      slug: "demo",
+      components: [{ slug: "paywall", cssSelector: "#gate", slots: [{ key: "offer", experience: "banner" }] }],
+    },
+  ],
+  allowedOrigins: ["https://news.example.com"],
+};
+
 const get = operation({
   tag: "Manage",
   summary: "The configuration in force, or an earlier one",
@@ -53,7 +92,7 @@ const put = operation({
     dryRun: "`true` shows the difference and applies nothing",
     expectedVersion: "The version that the document was made from: 409 when another one came between",
   },
-  body: Config,
+  body: bodyLike(Config, exampleConfig),
   answers: { 200: AppliedAnswer },
   errors: [400, 401, 403, 404, 409, 413, 422, 501, 503],
 });

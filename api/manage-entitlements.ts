@@ -13,6 +13,7 @@ import { manageBodyBytes, readBody } from "./body.ts";
 import { header } from "./header.ts";
 import { Done, environmentIn, managed } from "./manage-operation.ts";
 import { EntitlementExplained, shownEntitlement } from "./member-answers.ts";
+import { bodyLike } from "./operation.ts";
 import { Next, nextText, pageFields, pageIn, pageWords, readQuery } from "./page-query.ts";
 
 const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
@@ -30,6 +31,10 @@ const NewGrant = v.pipe(
   }),
   v.check((grant) => granteeIn(grant) !== null, "either identifier or memberId is needed"),
   v.check((grant) => grant.endedAt === undefined || grant.duration === undefined, "endedAt or duration, not both"),
+  v.metadata({
+    oneOf: [{ required: ["identifier"] }, { required: ["memberId"] }],
+    not: { required: ["endedAt", "duration"] },
+  }),
 );
 
 const Revocation = v.strictObject({ reason: Reason });
@@ -60,13 +65,18 @@ const grant = describe("Grant access by hand", {
     "To somebody whom the site calls `identifier`, or to a member that there is. From `startedAt` or now on, until " +
     "`endedAt` or for `duration`, without an end otherwise. With an `Idempotency-Key` header the same request grants " +
     "once; `changed` says whether it was this one.",
-  body: NewGrant,
+  body: bodyLike(NewGrant, {
+    identifier: "buyer@example.com",
+    product: "digital",
+    duration: "P1M",
+    reason: "A month for a complaint",
+  }),
   answer: ChangedAnswer,
 });
 const one = describe("An entitlement, and why there is it, or no more", { answer: EntitlementAnswer });
 const revoke = describe("Take access back by hand", {
   description: "For good. `changed` is false where an operator or a refund has taken it back before.",
-  body: Revocation,
+  body: bodyLike(Revocation, { reason: "Granted by mistake" }),
   answer: ChangedAnswer,
 });
 

@@ -10,7 +10,7 @@ import { rotateSigningKey } from "../engine/signing-keys.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
 import { EventAnswer, eventAnswer } from "./events.ts";
-import { operation } from "./operation.ts";
+import { type Body, bodyLike, operation } from "./operation.ts";
 import { isoTime, withIsoTime } from "./time.ts";
 
 const Done = v.object({ status: v.literal("success") });
@@ -61,7 +61,12 @@ const EnvironmentsAnswer = v.object({
 });
 const EnvironmentAnswer = v.object({ ...Done.entries, environment: NewEnvironment });
 
-const manage = (summary: string, body?: v.GenericSchema, answer: v.GenericSchema = Done) =>
+const newEnvironment = bodyLike(NewEnvironment, { id: "env_live", name: "Live" });
+const newKey = bodyLike(NewKey, { kind: "pk", label: "website" });
+const stripeAccount = bodyLike(StripeAccount, { accountId: "acct_example", secretKey: "sk_test_example" });
+const secret = bodyLike(Secret, { name: "CRM_KEY", value: "only workflows read this" });
+
+const manage = (summary: string, body?: Body, answer: v.GenericSchema = Done) =>
   describeRoute(
     operation({
       tag: "Manage",
@@ -80,7 +85,7 @@ export function manageEnvironments(engine: Engine): Hono {
     await adminOf(c, engine, "viewer");
     return c.json({ status: "success", environments: (await listEnvironments(engine)).map(withIsoTime) });
   });
-  app.post("/", manage("Make an environment", NewEnvironment, EnvironmentAnswer), async (c) => {
+  app.post("/", manage("Make an environment", newEnvironment, EnvironmentAnswer), async (c) => {
     await adminOf(c, engine, "publisher");
     const wanted = await readBody(c, NewEnvironment, manageBodyBytes);
     await createEnvironment(engine, wanted);
@@ -96,12 +101,12 @@ export function manageEnvironments(engine: Engine): Hono {
       return c.json({ status: "success", accounts: (await listStripeAccounts(engine, id)).map(withIsoTime) });
     },
   );
-  app.put("/:environmentId/integrations/stripe", manage("Connect a Stripe account", StripeAccount), async (c) => {
+  app.put("/:environmentId/integrations/stripe", manage("Connect a Stripe account", stripeAccount), async (c) => {
     await adminOf(c, engine, "publisher");
     await connectStripeAccount(engine, c.req.param("environmentId"), await readBody(c, StripeAccount, manageBodyBytes));
     return c.json({ status: "success" });
   });
-  app.put("/:environmentId/secrets", manage("Set a secret for workflows", Secret), async (c) => {
+  app.put("/:environmentId/secrets", manage("Set a secret for workflows", secret), async (c) => {
     await adminOf(c, engine, "publisher");
     await setSecret(engine, c.req.param("environmentId"), await readBody(c, Secret, manageBodyBytes));
     return c.json({ status: "success" });
@@ -126,7 +131,7 @@ function addKeyRoutes(app: Hono, engine: Engine): void {
   });
   app.post(
     "/:environmentId/keys",
-    manage("Make an API key; its text is shown once", NewKey, NewKeyAnswer),
+    manage("Make an API key; its text is shown once", newKey, NewKeyAnswer),
     async (c) => {
       await adminOf(c, engine, "publisher");
       const { kind, label } = await readBody(c, NewKey, manageBodyBytes);

@@ -15,7 +15,7 @@ import { Json } from "../schemas/json.ts";
 import { Budgets } from "../schemas/workflow.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
-import { operation } from "./operation.ts";
+import { bodyLike, operation } from "./operation.ts";
 
 const Workflow = v.pipe(v.string(), v.minLength(1), v.maxLength(256 * 1024));
 
@@ -70,7 +70,7 @@ const check = operation({
   tag: "Manage",
   summary: "Check a workflow: it compiles, imports nothing, exports a function",
   security: "admin",
-  body: CheckRequest,
+  body: bodyLike(CheckRequest, { workflow: "export default () => ({ success: true });" }),
   answers: { 200: CheckAnswer },
   errors: [400, 401, 403, 404, 501, 503],
 });
@@ -83,7 +83,7 @@ const attempt = operation({
     "nothing of our own is changed. `workflow` tries a source that is not applied yet in the method's place; for a role " +
     "below `publisher` it sees `***` for each secret (`secretsMasked`), and reaches Stripe with test keys only.",
   security: "admin",
-  body: TryRequest,
+  body: bodyLike(TryRequest, { identifier: "buyer@example.com", offer: "premium", plan: "premium-monthly" }),
   answers: { 200: TryAnswer },
   errors: [400, 401, 403, 404, 422, 501, 503],
 });

@@ -3,12 +3,12 @@ import { describeRoute } from "hono-openapi";
 import * as v from "valibot";
 import type { Engine } from "../engine/engine.ts";
 import { type Environment, existingEnvironment } from "../engine/environments.ts";
-import { operation } from "./operation.ts";
+import { type Body, operation } from "./operation.ts";
 
 /** What differs between management routes. */
 export type ManagedOperation = {
   description?: string;
-  body?: v.GenericSchema;
+  body?: Body;
   query?: Record<string, string>;
   answer?: v.GenericSchema;
   errors?: number[];

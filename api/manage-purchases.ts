@@ -11,6 +11,7 @@ import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
 import { Done, environmentIn, managed } from "./manage-operation.ts";
 import { EntitlementExplained, PurchaseShown, shownEntitlement, shownPurchase } from "./member-answers.ts";
+import { bodyLike } from "./operation.ts";
 import { Next, nextText, pageFields, pageIn, pageWords, readQuery } from "./page-query.ts";
 
 const PurchasesQuery = v.strictObject({
@@ -49,7 +50,7 @@ const refund = describe("Give a purchase's payment back", {
   description:
     "All of it, at Stripe; access is taken back at once where the plan says so. A subscription goes on until it is " +
     "cancelled at Stripe.",
-  body: Refund,
+  body: bodyLike(Refund, { reason: "Bought by mistake" }),
   answer: PurchaseAnswer,
   errors: [409, 503],
 });

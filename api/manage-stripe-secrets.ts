@@ -6,6 +6,7 @@ import { addWebhookSecret, listWebhookSecrets, removeWebhookSecret } from "../en
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
 import { Done, environmentIn, managed } from "./manage-operation.ts";
+import { bodyLike } from "./operation.ts";
 import { withIsoTime } from "./time.ts";
 
 const NewSecret = v.strictObject({
@@ -26,7 +27,7 @@ const add = describe("Add a secret that signs an account's webhooks", {
   description:
     "Those that are there count on, so that one can be replaced without a gap. The same again adds nothing. It cannot be " +
     "read back.",
-  body: NewSecret,
+  body: bodyLike(NewSecret, { secret: "whsec_0123456789abcdef" }),
   answer: AddedAnswer,
 });
 const remove = describe("End a secret of webhooks");

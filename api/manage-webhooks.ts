@@ -15,7 +15,7 @@ import {
 } from "../engine/webhooks/endpoints.ts";
 import { adminOf } from "./auth.ts";
 import { manageBodyBytes, readBody } from "./body.ts";
-import { operation } from "./operation.ts";
+import { type Body, bodyLike, operation } from "./operation.ts";
 import {
   DeliveriesAnswer,
   DeliveriesQuery,
@@ -30,7 +30,7 @@ import {
   shownEndpoint,
 } from "./webhook-answers.ts";
 
-type About = { body?: v.GenericSchema; answer?: v.GenericSchema; query?: Record<string, string>; errors?: number[] };
+type About = { body?: Body; answer?: v.GenericSchema; query?: Record<string, string>; errors?: number[] };
 
 const manage = (summary: string, { body, answer = Done, query, errors = [401, 403, 404] }: About = {}) =>
   describeRoute(
@@ -47,11 +47,18 @@ const manage = (summary: string, { body, answer = Done, query, errors = [401, 40
 
 const list = manage("The endpoints of outgoing webhooks", { answer: EndpointsAnswer });
 const create = manage("Make an endpoint; its secret is shown once", {
-  body: NewEndpoint,
+  body: bodyLike(NewEndpoint, {
+    url: "https://news.example.com/hooks",
+    types: ["entitlement.granted", "entitlement.revoked"],
+    description: "The newsletter's list",
+  }),
   answer: SecretAnswer,
   errors: [400, 401, 403, 404, 409],
 });
-const update = manage("Change an endpoint, or disable or enable it", { body: EndpointChanges, answer: EndpointAnswer });
+const update = manage("Change an endpoint, or disable or enable it", {
+  body: bodyLike(EndpointChanges, { types: ["purchase.completed"], enabled: true }),
+  answer: EndpointAnswer,
+});
 const remove = manage("Disable an endpoint for good");
 const rotate = manage("Sign with a new secret, which is shown once; the old one signs too for 24 hours", {
   answer: SecretAnswer,

@@ -5,7 +5,7 @@ import { endSession, refreshSession } from "../engine/member-sessions.ts";
 import { RefreshAnswer, RefreshRequest } from "../schemas/sales.ts";
 import { type AppOptions, actingCallerOf } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
-import { described, type Operation } from "./operation.ts";
+import { bodyLike, described, type Operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
 import { clientOf, failuresOf } from "./rate-limits.ts";
 
@@ -16,7 +16,7 @@ export function members(engine: Engine, options: AppOptions): Hono {
   const common = {
     tag: "Access",
     security: "key",
-    body: RefreshRequest,
+    body: bodyLike(RefreshRequest, { refreshToken: "the refreshToken of a session" }),
     errors: [400, 401, 403, 404, 413, 503],
   } as const;
   const refresh: Operation = {

@@ -6,7 +6,7 @@ import { OfferRedemptionRequest } from "../schemas/request.ts";
 import { type AppOptions, actingCallerOf, assertPageMaySay } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
 import { header } from "./header.ts";
-import { described, type Operation } from "./operation.ts";
+import { bodyLike, described, type Operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
 
 /** `POST /api/v1/offer-redemptions`. */
@@ -19,7 +19,10 @@ export function offerRedemptions(engine: Engine, options: AppOptions): Hono {
       "same answer. A workflow that refuses answers with its own status, and with the action that it names; one that " +
       "breaks answers 531.",
     security: "key",
-    body: OfferRedemptionRequest,
+    body: bodyLike(OfferRedemptionRequest, {
+      identity: { anonymousIdentifier: "visitor-1" },
+      offerToken: "the token of an offer in a surface decision",
+    }),
     answers: { 200: OfferRedemption },
     errors: [400, 401, 403, 404, 409, 410, 413, 503, 531],
   };

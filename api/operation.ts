@@ -3,8 +3,17 @@ import type { Handler } from "hono";
 import { type DescribeRouteOptions, resolver, uniqueSymbol } from "hono-openapi";
 import type * as v from "valibot";
 import { ErrorBody } from "../schemas/errors.ts";
+import { JsonObject } from "../schemas/json.ts";
 
 type Schema = v.GenericSchema;
+
+/** What a route reads: the schema that parses it, and an example to begin with. */
+export type Body = { schema: Schema; example: unknown };
+
+/** A body by its schema, with an example that it accepts. */
+export function bodyLike<const S extends Schema>(schema: S, example: v.InferInput<S>): Body {
+  return { schema, example };
+}
 
 /** What a route says of itself in `/openapi.json`. */
 export type Operation = {
@@ -14,7 +23,7 @@ export type Operation = {
   security: "key" | "admin" | "memberOrKey" | "none";
   /** Query parameters, all of them optional text: name to what it does. */
   query?: Record<string, string>;
-  body?: Schema;
+  body?: Body;
   /** A schema, or null for an answer without a body. */
   answers: Record<number, Schema | null>;
   errors: readonly number[];
@@ -79,7 +88,7 @@ export function operation({
     summary,
     ...(description === undefined ? {} : { description }),
     security: schemesOf[security].map((scheme) => ({ [scheme]: [] })),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: json(body) } }),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: json(body.schema, body.example) } }),
     ...(Object.keys(query).length === 0 ? {} : { parameters: Object.entries(query).map(queryParameter) }),
     responses,
   };
@@ -89,13 +98,18 @@ function queryParameter([name, description]: [string, string]) {
   return { in: "query" as const, name, description, schema: { type: "string" as const } };
 }
 
-function json(schema: Schema) {
-  return { "application/json": { schema: resolver(schema, { options: conversion }) } };
+function json(schema: Schema, example?: unknown) {
+  const described = { schema: resolver(schema, { options: conversion }) };
+  return { "application/json": example === undefined ? described : { ...described, example } };
 }
 
-/** A recursive `Json` is any value; checks that JSON Schema has no words for are left out. */
+/** A recursive `Json` is any value; a check is left out, unless JSON Schema has words for it or metadata beside it. */
 const conversion: ConversionConfig = {
   errorMode: "ignore",
   typeMode: "input",
-  overrideSchema: ({ valibotSchema, jsonSchema }) => (valibotSchema.type === "custom" ? {} : jsonSchema),
+  overrideSchema: ({ valibotSchema, jsonSchema }) => {
+    if (valibotSchema === JsonObject) return { type: "object" };
+    if (valibotSchema.type === "undefined") return { not: {} };
+    return valibotSchema.type === "custom" ? {} : jsonSchema;
+  },
 };

@@ -10,7 +10,7 @@ import { ExchangeAnswer, ExchangeRequest, PurchaseAnswer, PurchaseRequest } from
 import { type AppOptions, actingCallerOf, assertPageMaySay } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
 import { header } from "./header.ts";
-import { operation } from "./operation.ts";
+import { bodyLike, operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
 import { clientOf, failuresOf } from "./rate-limits.ts";
 import { isoTime } from "./time.ts";
@@ -26,9 +26,14 @@ export function purchases(engine: Engine, options: AppOptions): Hono {
     description:
       "Opens a Checkout Session for a plan by its id or slug (`planId`, or the older word `termId`) and answers with its " +
       "address. The buyer's browser comes back to `returnUrl`, which must be on an allowed origin, with " +
-      "`allegro_purchase_token`, `allegro_purchase_error` or `allegro_purchase_pending`.",
+      "`allegro_purchase_token`, `allegro_purchase_error` or `allegro_purchase_pending`. A request with an `Origin` may " +
+      "leave `returnUrl` out: the buyer comes back to the root of that site.",
     security: "key",
-    body: PurchaseRequest,
+    body: bodyLike(PurchaseRequest, {
+      planId: "monthly",
+      returnUrl: `${engine.publicUrl}/demo`,
+      identity: { anonymousIdentifier: "visitor-1" },
+    }),
     answers: { 200: PurchaseAnswer },
     errors: [400, 401, 403, 404, 409, 413, 502, 503],
   });
@@ -97,7 +102,7 @@ function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
     description:
       "Once, within ten minutes; with a `nonce` again for whoever sends the same one. The JWT is the member's, or a guest's where the buyer was not signed in.",
     security: "key",
-    body: ExchangeRequest,
+    body: bodyLike(ExchangeRequest, { token: "the allegro_purchase_token of a buyer's return" }),
     answers: { 200: ExchangeAnswer },
     errors: [400, 401, 403, 404, 413, 503],
   });
@@ -123,10 +128,14 @@ function addExchange(app: Hono, engine: Engine, options: AppOptions): void {
   });
 }
 
-/** The page that asks, where it names no other. Throws `return_url_not_allowed`. */
+/** The site that asks, where it names no page. Throws `invalid_body` where neither is known, and `return_url_not_allowed`. */
 function returnUrlOf(c: Context, { environment }: Caller, request: PurchaseRequest, options: AppOptions): string {
   const origin = header(c, "origin");
-  const wanted = request.returnUrl ?? (origin === undefined ? "" : `${origin}/`);
+  const wanted = request.returnUrl ?? (origin === undefined ? undefined : `${origin}/`);
+  if (wanted === undefined) {
+    const issues = [{ path: "returnUrl", message: "is missing" }];
+    throw new ScripError("invalid_body", "Invalid body at returnUrl: is missing", { issues });
+  }
   return allowedReturnUrl(wanted, [...environment.compiled.config.allowedOrigins, ...options.ownOrigins]);
 }
 

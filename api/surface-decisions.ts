@@ -7,7 +7,7 @@ import { SurfaceDecisionRequest } from "../schemas/request.ts";
 import { type AppOptions, assertPageMaySay, callerOf } from "./auth.ts";
 import { clientBodyBytes, readBody } from "./body.ts";
 import { header } from "./header.ts";
-import { described, type Operation } from "./operation.ts";
+import { bodyLike, described, type Operation } from "./operation.ts";
 import { pageHeaders } from "./pages.ts";
 
 const encoder = new TextEncoder();
@@ -20,7 +20,11 @@ export function surfaceDecisions(engine: Engine, options: AppOptions): Hono {
     summary: "Decide what a surface shows",
     description: "Resolves the surface's experiences for an identity and presents offers with signed tokens.",
     security: "key",
-    body: SurfaceDecisionRequest,
+    body: bodyLike(SurfaceDecisionRequest, {
+      surfaceSlug: "demo",
+      identity: { anonymousIdentifier: "visitor-1" },
+      resource: { id: "story-1", meta: { section: "news" } },
+    }),
     answers: { 200: SurfaceDecision },
     errors: [400, 401, 403, 404, 413, 503],
   };

@@ -201,6 +201,7 @@ const UserJwt = v.pipe(
     identifierClaim: v.optional(v.pipe(v.string(), v.minLength(1)), "sub"),
   }),
   v.check((j) => (j.jwks === undefined) !== (j.jwksUri === undefined), "needs either jwks or jwksUri"),
+  v.metadata({ oneOf: [{ required: ["jwks"] }, { required: ["jwksUri"] }] }),
 );
 export type UserJwt = v.InferOutput<typeof UserJwt>;
 

@@ -17,7 +17,7 @@ const forms = ["userIdentifier", "userJwt", "anonymousIdentifier", "createAnonym
 
 /**
  * The identity in a request body: exactly one of five forms (MonetizationOS). Unknown fields are refused here,
- * because a misspelt field would silently make somebody anonymous.
+ * because a misspelt field would silently make somebody anonymous. The metadata says in JSON Schema what the checks do.
  */
 export const IdentityInput = v.pipe(
   v.strictObject({
@@ -35,6 +35,10 @@ export const IdentityInput = v.pipe(
     (i) => i.createAnonymousIdentifierFallback === undefined || i.userJwt !== undefined,
     "createAnonymousIdentifierFallback goes with userJwt only",
   ),
+  v.metadata({
+    oneOf: forms.map((form) => ({ required: [form] })),
+    dependentRequired: { createAnonymousIdentifierFallback: ["userJwt"] },
+  }),
 );
 export type IdentityInput = v.InferOutput<typeof IdentityInput>;
 

@@ -30,6 +30,7 @@ export const PurchaseRequest = v.pipe(
     ...surroundings,
   }),
   v.check((body) => (body.planId === undefined) !== (body.termId === undefined), "either planId or termId is needed"),
+  v.metadata({ oneOf: [{ required: ["planId"] }, { required: ["termId"] }] }),
   v.transform(({ termId, planId, ...rest }) => ({ ...rest, planId: planId ?? termId ?? "" })),
 );
 export type PurchaseRequest = v.InferOutput<typeof PurchaseRequest>;

@@ -210,6 +210,19 @@ describe("the way back", () => {
     expect([answer.status, answer.body.code]).toEqual([403, "return_url_not_allowed"]);
   });
 
+  test("a server that names no address is told that it is missing", async () => {
+    const { status, body } = await ask(world, "POST", "/api/v1/purchases", { body: { planId: "monthly" } });
+    expect([status, body.code, body.message]).toEqual([400, "invalid_body", "Invalid body at returnUrl: is missing"]);
+    expect(body.issues).toEqual([{ path: "returnUrl", message: "is missing" }]);
+  });
+
+  test("a page that names no address gets its buyer back to the root of its site", async () => {
+    const { status, body } = await askAsPage(world, "/api/v1/purchases", { planId: "monthly" });
+    expect(status).toBe(200);
+    const session = world.stripe.sessions().find(({ id }) => body.url.includes(id));
+    expect(new URL(await follow(session?.cancel_url ?? "")).href).toContain(`${origin}/?`);
+  });
+
   test("tricks of spelling lead to the allowed origin all the same", async () => {
     for (const returnUrl of ["https:\\\\news.example.com\\story", "HTTPS://NEWS.example.com/story"]) {
       const session = await pageSession(world, { returnUrl });

@@ -36,3 +36,24 @@ test("the API reference shows every operation and asks no other host for anythin
   expect(elsewhere).toEqual([]);
   expect(complaints).toEqual([]);
 });
+
+test.each([
+  ["Decide what a surface shows", "Premium Monthly"],
+  ["Begin the purchase of a plan", "purchaseId"],
+])("on a fresh server the prefilled request works as it is: %s", async (summary, expected) => {
+  if (!launched.ok) return;
+  const page = await launched.browser.newPage();
+  const { secretKey } = await server.dev();
+  await page.goto(`${server.url}/docs`);
+  await page.getByRole("button", { name: "Authorize" }).click();
+  await page.getByLabel("auth-bearer-value").first().fill(secretKey);
+  await page.getByRole("button", { name: "Apply credentials" }).first().click();
+  await page.getByRole("button", { name: "Close" }).last().click();
+  await page.getByText(summary).click();
+  await page.getByRole("button", { name: "Try it out" }).click();
+  await page.getByRole("button", { name: "Execute" }).click();
+  const answer = page.locator(".live-responses-table .response");
+  await answer.waitFor();
+  expect(await answer.locator(".response-col_status").innerText()).toMatch(/^200/);
+  expect(await answer.innerText()).toContain(expected);
+});
