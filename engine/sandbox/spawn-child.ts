@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { ChildProgram } from "./child-program.ts";
 
@@ -51,8 +51,9 @@ export function spawnChild({ program, readable }: ChildProgram, writableKib: num
   const files = [...readable, "/etc/alpine-release"].map((path) => `--allow-fs-read=${path}`);
   const flags = [...nodeFlags, ...collectorFlags, ...files];
   const child = start(["-c", shell, process.execPath, ...flags, "-e", loader], theirs);
-  const [stdin, , stderr, lifeline] = child.stdio;
-  if (!(stdin instanceof Socket && stderr instanceof Socket)) throw new Error("the sandbox process has no pipes");
+  const { stdin, stderr } = child;
+  if (!(stdin && stderr)) throw new Error("the system has no descriptor or no process left for it");
+  const lifeline = child.stdio[3];
   lifeline?.on("error", () => {});
   child.once("exit", () => lifeline?.destroy());
   const length = Buffer.alloc(4);

@@ -43,6 +43,21 @@ describe("innocent runs come through, and the host is asked once for each call,"
     expect(processesEnded["out-of-memory"] + processesEnded.swollen).toBeGreaterThan(0);
   });
 
+  test("when the engine is busy while their slice ends and the one behind it takes all memory", async () => {
+    const sandbox = await open({ processes: 1 });
+    const working = "export default () => { let x = 0; for (let i = 0; i < 3e6; i++) x += i; return 'worked'; };";
+    const swelling = "export default () => { const all = []; for (;;) all.push(new Array(1e5).fill(all.length)); };";
+    const innocent = runSource(sandbox, working, { tenant: "innocent", budgets: { cpuMs: 2000 } });
+    const hostile = runSource(sandbox, swelling, { tenant: "hostile", budgets: { cpuMs: 8000, wallMs: 20_000 } });
+    // after the first look at the slice, and until after the process has begun the next
+    const block = () => {
+      for (const until = performance.now() + 400; performance.now() < until; );
+    };
+    setTimeout(() => setImmediate(block), 30);
+    expect((await innocent).outcome).toEqual({ kind: "returned", value: "worked" });
+    expect((await hostile).outcome.kind).toBe("out-of-memory");
+  });
+
   test("when all sandbox processes are killed from outside", async () => {
     const sandbox = await open({ processes: 2 });
     const { calls, runs, waiting, release } = waitingRuns(sandbox);
