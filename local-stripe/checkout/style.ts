@@ -32,6 +32,7 @@ a { color: inherit; }
 .merchant { display: flex; align-items: center; gap: 10px; margin-bottom: 40px; min-height: 32px; font-weight: 600; }
 .back { display: grid; place-items: center; width: 40px; height: 40px; margin: -4px -8px -4px -42px; border-radius: 50%; color: var(--soft); text-decoration: none; }
 .back:hover { background: var(--line); color: var(--text); }
+.back:focus-visible { outline-offset: -2px; }
 .mark {
   display: grid; place-items: center; flex: none; width: 28px; height: 28px; border-radius: 8px;
   background: var(--accent); color: var(--on-accent); font-size: 14px; font-weight: 700;
