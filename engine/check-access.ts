@@ -8,6 +8,7 @@ import type { PendingEvent } from "./events.ts";
 import { resolveIdentity } from "./identity.ts";
 import type { Caller } from "./keys.ts";
 import { maskedText } from "./masking.ts";
+import { readAwaitingPayment } from "./read-purchases.ts";
 
 /**
  * Says what somebody has access to at a moment, now unless the request names another. Always as the database has it, and
@@ -19,16 +20,22 @@ export async function checkAccess(engine: Engine, caller: Caller, request: Acces
   const { environment } = caller;
   const identity = await resolveIdentity(engine, caller, request.identity);
   // entitlements belong to members: an anonymous visitor has none, whatever the name
-  const rows = identity.isAuthenticated
-    ? await readEntitlements(engine.storage, environment.id, identity.identifier)
-    : [];
+  const [rows, awaited] = identity.isAuthenticated
+    ? await Promise.all([
+        readEntitlements(engine.storage, environment.id, identity.identifier),
+        readAwaitingPayment(engine.storage, environment.id, identity),
+      ])
+    : [[], []];
   const nowMs = engine.now();
   const atMs = request.at === undefined ? nowMs : Date.parse(request.at);
   const active = rows.filter((row) => isActiveAt(row, atMs, nowMs));
   const held = new Set(active.map(({ productId }) => productId));
   const asked = [...new Set(request.products ?? [])];
   const ids = await findProducts(engine.storage, environment, asked);
-  const catalogue = await readCatalogue(engine.storage, environment, [...held]);
+  const catalogue = await readCatalogue(engine.storage, environment, [
+    ...held,
+    ...awaited.flatMap(({ offerId, planId }) => [offerId, planId ?? []].flat()),
+  ]);
   const check: AccessCheck = {
     status: "success",
     eventId: newEventId(),
@@ -43,6 +50,12 @@ export async function checkAccess(engine: Engine, caller: Caller, request: Acces
     entitlements: active.map((row) => showEntitlement(row, catalogue, atMs, nowMs)),
     access: Object.fromEntries(asked.map((name) => [name, held.has(ids.get(name) ?? "")])),
     unknownProducts: asked.filter((name) => !ids.has(name)),
+    awaitingPayment: awaited.map(({ id, offerId, planId, createdAt }) => ({
+      purchaseId: id,
+      offer: catalogue(offerId),
+      plan: planId === null ? null : catalogue(planId),
+      createdAt: new Date(createdAt).toISOString(),
+    })),
   };
   await engine.events.pressure();
   const durationMs = performance.now() - startedMs;

@@ -7,7 +7,9 @@ import { ScripError } from "./error.ts";
 import { type ExplainedEntitlement, explainEntitlements } from "./explain-entitlements.ts";
 import type { Member } from "./fulfilment/members.ts";
 import type { Purchase } from "./fulfilment/settling.ts";
+import { identityKey } from "./identity.ts";
 import { numberOf, olderThan, type Page, type PageWanted, pageOf } from "./page.ts";
+import type { Storage } from "./storage.ts";
 
 /** What may have become of a purchase in a list: those that wait for their buyer are in none. */
 export const listedStatuses = ["completed", "failed", "expired", "refunded", "disputed"] as const;
@@ -55,6 +57,16 @@ export async function findPurchase({ storage }: Engine, environmentId: string, c
   const [purchase] = await storage.db.select().from(purchases).where(and(named, own));
   if (purchase === undefined) throw new ScripError("purchase_not_found", `No purchase ${called}`);
   return purchase;
+}
+
+/** Purchases that somebody began and did their part of, and whose money is on its way, newest first. */
+export function readAwaitingPayment({ db }: Storage, environmentId: string, who: Parameters<typeof identityKey>[0]) {
+  const { id, offerId, planId, createdAt } = purchases;
+  // spelt as in its index, which a parameter in the place of the number would not find; the plus keeps the database from
+  // going through all purchases by time
+  const isAwaited = sql`${purchases.awaitingPayment} = 1`;
+  const own = and(eq(purchases.environmentId, environmentId), eq(purchases.identityKey, identityKey(who)), isAwaited);
+  return db.select({ id, offerId, planId, createdAt }).from(purchases).where(own).orderBy(sql`+${createdAt} desc`);
 }
 
 /** A purchase with everything that it granted, renewals too, newest first. */

@@ -49,6 +49,7 @@ export const purchases = sqliteTable(
     index("purchases_by_payment_intent").on(t.paymentIntentId).where(sql`payment_intent_id is not null`),
     index("purchases_by_subscription").on(t.subscriptionId).where(sql`subscription_id is not null`),
     index("purchases_pending").on(t.environmentId, t.createdAt).where(sql`status = 'pending'`),
+    index("purchases_awaiting_payment").on(t.environmentId, t.identityKey).where(sql`awaiting_payment = 1`),
     index("purchases_by_member").on(t.memberId).where(sql`member_id is not null`),
     index("purchases_by_time").on(t.environmentId, t.createdAt),
   ],

@@ -3,6 +3,7 @@ import { Identifier, IdentityInput } from "./identity.ts";
 import { Resource, surroundings } from "./request.ts";
 
 const Time = v.pipe(v.string(), v.isoTimestamp());
+const Named = v.object({ id: v.string(), slug: v.string(), name: v.string() });
 const PlanName = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
 
 /**
@@ -113,7 +114,8 @@ export type AccessCheckRequest = v.InferOutput<typeof AccessCheckRequest>;
 
 /**
  * Answer of `POST /api/v1/access-checks`: a decision without its surface. `entitlements` are those active at `at`; `access`
- * has each product that was asked for, false for those that there are not, which `unknownProducts` names.
+ * has each product that was asked for, false for those that there are not, which `unknownProducts` names. `awaitingPayment`
+ * are the purchases whose buyer has done their part, and whose money is on its way now, whatever `at` says.
  */
 export const AccessCheck = v.object({
   status: v.literal("success"),
@@ -129,10 +131,11 @@ export const AccessCheck = v.object({
   entitlements: v.array(EntitlementShown),
   access: v.record(v.string(), v.boolean()),
   unknownProducts: v.array(v.string()),
+  awaitingPayment: v.array(
+    v.object({ purchaseId: v.string(), offer: Named, plan: v.nullable(Named), createdAt: Time }),
+  ),
 });
 export type AccessCheck = v.InferOutput<typeof AccessCheck>;
-
-const Named = v.object({ id: v.string(), slug: v.string(), name: v.string() });
 
 /** Answer of `GET /api/v1/entitlements`: an identifier's own, newest first. The optional ones are there as `include` asked. */
 export const EntitlementsAnswer = v.object({

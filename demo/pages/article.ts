@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { type EngineAccess, frame } from "./layout.ts";
-import { type Checkout, isArrival, notice } from "./notice.ts";
+import { arrivalNotice, type Checkout, cancelledNotice, isArrival } from "./notice.ts";
 import type { Html } from "./page.ts";
 import { scripNote } from "./scrip-note.ts";
 import { story } from "./story.ts";
@@ -11,7 +11,8 @@ import { story } from "./story.ts";
  */
 export function articlePage(input: { engine: EngineAccess; checkout: Checkout | null }): Html {
   const { engine, checkout } = input;
-  const main = html`${checkout === null ? "" : notice(checkout)}
+  const main = html`${checkout === "cancelled" ? cancelledNotice : ""}
+${arrivalNotice(checkout)}
 <article class="story" data-gate="closed" data-product="${story.product}" ${isArrival(checkout) ? "data-arrival" : ""}>
   <header class="story-head">
     <p class="kicker">${story.kicker}</p>

@@ -22,28 +22,25 @@ export function isArrival(checkout: Checkout | null): boolean {
 }
 
 /**
- * What a reader is told on coming back from the checkout. Of a payment all words are here and those that the address
- * justifies are shown; the script shows the others when it has asked the engine.
+ * What a reader is told of a payment. All words are here and those that the address justifies are shown, none on any other
+ * visit; the script shows the others when it has asked the engine.
  */
-export function notice(checkout: Checkout): Html {
-  if (checkout === "cancelled") return frame("cancelled", words(cancelled));
+export function arrivalNotice(checkout: Checkout | null): Html {
+  const arrived = isArrival(checkout);
   const first = checkout === "pending" ? "waiting" : "asking";
   const states = Object.entries(arrival).map(
-    ([state, said]) => html`<div data-notice-state="${state}" ${state === first ? "" : "hidden"}>${words(said)}</div>`,
+    ([state, said]) =>
+      html`<div data-notice-state="${state}" ${arrived && state === first ? "" : "hidden"}>${words(said)}</div>`,
   );
-  return frame("arrival", html`${states}`, first);
-}
-
-type Words = { title: string; text: string; link?: { href: string; label: string } };
-
-function frame(kind: "arrival" | "cancelled", content: Html, state = ""): Html {
-  return html`<aside class="notice" role="status" data-notice="${kind}" data-state="${state}">
+  return html`<aside class="notice" role="status" data-notice="arrival" data-state="${arrived ? first : ""}" ${arrived ? "" : "hidden"}>
   <div>
-    ${content}
+    ${states}
     ${rosette}
   </div>
 </aside>`;
 }
+
+type Words = { title: string; text: string; link?: { href: string; label: string } };
 
 function words({ title, text, link }: Words): Html {
   return html`<h2>${title}</h2>
@@ -51,11 +48,17 @@ function words({ title, text, link }: Words): Html {
     ${link === undefined ? "" : html`<p><a href="${link.href}">${link.label}</a></p>`}`;
 }
 
-const cancelled: Words = {
-  title: "No harm done.",
-  text: "You left the checkout, and nothing was charged. The offer is still where you found it.",
-  link: { href: "#paywall", label: "See the offer again" },
-};
+/** What a reader is told on leaving the checkout. */
+export const cancelledNotice = html`<aside class="notice" role="status" data-notice="cancelled">
+  <div>
+    ${words({
+      title: "No harm done.",
+      text: "You left the checkout, and nothing was charged. The offer is still where you found it.",
+      link: { href: "#paywall", label: "See the offer again" },
+    })}
+    ${rosette}
+  </div>
+</aside>`;
 
 const arrival = {
   asking: {
@@ -70,6 +73,11 @@ const arrival = {
   waiting: {
     title: "Thank you. We are waiting for your payment.",
     text: "It has not been confirmed yet. We keep asking for a moment, and the story opens by itself as soon as it is.",
+  },
+  awaited: {
+    title: "Your payment is on its way.",
+    text: "A bank debit takes a few days to arrive. There is nothing more to do, and nothing to buy again: when it is here the story opens by itself, in this browser and wherever you sign in.",
+    link: { href: base, label: "Look again" },
   },
   late: {
     title: "We have not heard of your payment yet.",

@@ -13,6 +13,7 @@ export function signUpPage({ engine, signUp }: { engine: EngineAccess; signUp: S
   <p class="kicker">Subscriptions desk</p>
   <h1>${buying ? "First, who is it for?" : "Who is reading?"}</h1>
   <p class="desk-lede">${buying ? "Your subscription goes in the book under an e-mail address. Then comes the payment." : "Give the e-mail address that you subscribed with."}</p>
+  <p class="desk-lede" data-reader="user" hidden>You are signed in as <b data-reader-name></b>. Another address signs you in as somebody else.</p>
   <form method="post" action="${base}/sign-up" novalidate>
     <input type="hidden" name="offerToken" value="${offerToken}">
     <label for="email">E-mail address</label>

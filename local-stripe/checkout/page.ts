@@ -88,7 +88,7 @@ function paymentForm({ summary, typed, faults, declined, cancelUrl }: PaymentPag
   const input = { typed, faults };
   return html`<form method="post" novalidate>
       <h2>${headingOf(summary)}</h2>
-      ${declined === null ? "" : html`<p class="alert" role="alert">${warning}<span>${declined}</span></p>`}
+      ${declined === null ? "" : html`<p class="alert with-card" role="alert">${warning}<span>${declined}</span></p>`}
       ${textField("email", "Email", html`type="email" autocomplete="email" inputmode="email"`, input)}
       ${summary.bankDebit ? methodFields(typed.method) : ""}
       ${summary.asks ? html`${cardFields(faults, declined !== null)}${textField("name", nameLabel, html`autocomplete="cc-name"`, input)}` : ""}

@@ -1,6 +1,6 @@
 /**
  * What the page does where scripts run: groups the digits of the card number, puts the slash into the expiry date,
- * and lets the form be sent once. Without it all of that is the server's to sort out, and it does.
+ * takes back what it said of a card when another method is chosen, and lets the form be sent once. Without it all of that is the server's to sort out, and it does.
  */
 export const script = `
 const field = (name) => document.querySelector('input[name="' + name + '"]');
@@ -22,6 +22,9 @@ shape(field("expiry"), (digits) => {
 });
 shape(field("cvc"), (digits) => digits.slice(0, 4));
 const form = document.querySelector("form");
+form.addEventListener("change", (event) => {
+  if (event.target.name === "method") form.querySelector(".alert")?.remove();
+});
 form.addEventListener("submit", (event) => {
   const button = form.querySelector("button");
   if (button.getAttribute("aria-disabled") === "true") return event.preventDefault();

@@ -4,14 +4,14 @@ export const style = `
   color-scheme: light dark;
   --page: #ffffff; --side: #f6f7f9; --field: #ffffff; --line: #dfe3e8; --line-strong: #c6ccd4;
   --text: #1a1d23; --soft: #5b6472; --accent: #0b5d4e; --accent-press: #084a3e; --on-accent: #ffffff;
-  --ring: rgb(11 93 78 / .28); --bad: #b3261e; --bad-soft: #fdf0ef; --badge: #fff0d1; --on-badge: #7a4a00;
+  --bad: #b3261e; --bad-soft: #fdf0ef; --badge: #fff0d1; --on-badge: #7a4a00;
   --shadow: 0 1px 1px rgb(20 24 31 / .04), 0 1px 3px rgb(20 24 31 / .07);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171b; --side: #1b1f24; --field: #1f242a; --line: #323942; --line-strong: #465059;
     --text: #f0f2f4; --soft: #a3adb9; --accent: #55d3b2; --accent-press: #78e0c5; --on-accent: #06251e;
-    --ring: rgb(85 211 178 / .3); --bad: #ff9d94; --bad-soft: #3a2020; --badge: #453512; --on-badge: #ffd98a;
+    --bad: #ff9d94; --bad-soft: #3a2020; --badge: #453512; --on-badge: #ffd98a;
     --shadow: none;
   }
 }
@@ -23,7 +23,7 @@ body {
   -webkit-font-smoothing: antialiased;
 }
 a { color: inherit; }
-:focus-visible { outline: 3px solid var(--ring); outline-offset: 2px; border-radius: 4px; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .split { min-height: 100vh; min-height: 100dvh; display: grid; grid-template-columns: 1fr 1fr; }
 .side { background: var(--side); border-right: 1px solid var(--line); display: flex; justify-content: flex-end; }
 .side > div, .pay > * { width: 100%; max-width: 400px; }
@@ -32,6 +32,7 @@ a { color: inherit; }
 .merchant { display: flex; align-items: center; gap: 10px; margin-bottom: 40px; min-height: 32px; font-weight: 600; }
 .back { display: grid; place-items: center; width: 40px; height: 40px; margin: -4px -8px -4px -42px; border-radius: 50%; color: var(--soft); text-decoration: none; }
 .back:hover { background: var(--line); color: var(--text); }
+.back:focus-visible { outline-offset: -2px; }
 .mark {
   display: grid; place-items: center; flex: none; width: 28px; height: 28px; border-radius: 8px;
   background: var(--accent); color: var(--on-accent); font-size: 14px; font-weight: 700;
@@ -67,9 +68,9 @@ input {
 }
 input::placeholder { color: var(--soft); opacity: .72; }
 input:hover { border-color: var(--soft); }
-input:focus { position: relative; z-index: 2; outline: 0; border-color: var(--accent); box-shadow: 0 0 0 3px var(--ring); }
+input:focus { position: relative; z-index: 2; outline: 2px solid var(--accent); outline-offset: 0; border-color: var(--accent); }
 input[aria-invalid="true"] { border-color: var(--bad); color: var(--bad); position: relative; z-index: 1; }
-input[aria-invalid="true"]:focus { z-index: 2; border-color: var(--bad); }
+input[aria-invalid="true"]:focus { z-index: 2; outline-color: var(--bad); border-color: var(--bad); }
 .card { display: grid; grid-template-columns: 1fr 1fr; }
 .card input:nth-of-type(1) { grid-column: 1 / -1; border-radius: 8px 8px 0 0; }
 .card input:nth-of-type(2) { margin-top: -1px; border-radius: 0 0 0 8px; }
@@ -81,14 +82,14 @@ input[aria-invalid="true"]:focus { z-index: 2; border-color: var(--bad); }
 }
 .methods label:hover { border-color: var(--soft); }
 .methods label:has(:checked) { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
-.methods label:has(:focus-visible) { box-shadow: 0 0 0 3px var(--ring); }
+.methods label:has(:focus-visible) { outline: 2px solid var(--accent); outline-offset: 2px; }
 .methods span { font-weight: 550; line-height: 1.35; }
 .methods small { display: block; color: var(--soft); font-size: 13px; font-weight: 400; }
 input[type="radio"] {
   flex: none; width: 16px; height: 16px; margin: 2px 0 0; padding: 0; border-radius: 50%; box-shadow: none; cursor: pointer;
 }
 input[type="radio"]:checked { border: 5px solid var(--accent); background: var(--on-accent); }
-input[type="radio"]:focus { box-shadow: none; }
+input[type="radio"]:focus { outline: 0; }
 .note { margin: 10px 0 0; color: var(--soft); font-size: 13.5px; }
 .with-debit, main:has([value="delayed"]:checked) .with-card { display: none; }
 main:has([value="delayed"]:checked) .with-debit { display: revert; }

@@ -102,5 +102,11 @@ export const migrations: readonly { name: string; statements: readonly string[] 
     "statements": [
       "CREATE TABLE `rate_limits` (\n\t`window_ends_at` integer NOT NULL,\n\t`name` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`node` text NOT NULL,\n\t`count` integer NOT NULL,\n\tPRIMARY KEY(`window_ends_at`, `name`, `subject`, `node`)\n);"
     ]
+  },
+  {
+    "name": "0004_awaiting_payment",
+    "statements": [
+      "CREATE INDEX `purchases_awaiting_payment` ON `purchases` (`environment_id`,`identity_key`) WHERE awaiting_payment = 1;"
+    ]
   }
 ];

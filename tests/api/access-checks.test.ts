@@ -1,6 +1,9 @@
+import { drizzle } from "drizzle-orm/libsql";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { readAwaitingPayment } from "../../engine/read-purchases.ts";
 import { environmentOf, grant, signIn } from "../fakes/members.ts";
 import { type Answer, ask, decideFor } from "../fakes/requests.ts";
+import { askAsPage, sessionFor } from "../fakes/sales.ts";
 import { createWorld, origin, type World } from "../fakes/world.ts";
 import { eventOf, expectRefusal, tracesOf, uuid } from "./answers.ts";
 
@@ -47,6 +50,7 @@ describe("an access check", () => {
       ],
       access: { digital: true, print: false },
       unknownProducts: [],
+      awaitingPayment: [],
     });
   });
 
@@ -177,6 +181,63 @@ describe("a page's access check", () => {
     expectRefusal(await check({ identity }, { key: world.publicKey }), { status: 403, code: "origin_not_allowed" });
     expectRefusal(await check({ identity }, { key: null }), { status: 401, code: "invalid_api_key" });
     expect(await tracesOf(world)).toEqual(before);
+  });
+});
+
+describe("a payment that is on its way", () => {
+  let sold: World;
+  beforeAll(async () => {
+    sold = await createWorld({ webhooks: true });
+  });
+  afterAll(() => sold.close());
+
+  const awaited = async (identity: object) =>
+    (await ask(sold, "POST", "/api/v1/access-checks", { body: { identity } })).body.awaitingPayment;
+
+  /** A session of a reader's who has chosen to pay by what settles later. */
+  async function payLater(email: string): Promise<string> {
+    const { id } = await sessionFor(sold, { userIdentifier: email });
+    expect(await awaited({ userIdentifier: email })).toEqual([]);
+    sold.stripe.pay(id, { email, method: "delayed" });
+    await sold.stripe.settled();
+    return id;
+  }
+
+  test("is told to whoever pays, by a page too, and to nobody else, until it has arrived", async () => {
+    const identity = { userIdentifier: "late@example.com" };
+    const session = await payLater(identity.userIdentifier);
+    const own = await awaited(identity);
+    const named = { id: expect.any(String), slug: expect.any(String), name: expect.any(String) };
+    const createdAt = "2026-03-01T12:00:00.000Z";
+    expect(own).toEqual([{ purchaseId: expect.stringMatching(/^pur_/), offer: named, plan: named, createdAt }]);
+    const { jwt } = await signIn(sold, identity.userIdentifier);
+    const asked = await askAsPage(sold, "/api/v1/access-checks", { identity: { userJwt: jwt } });
+    expect(asked.body.awaitingPayment).toEqual(own);
+    expect(await awaited({ userIdentifier: "another@example.com" })).toEqual([]);
+    expect(await awaited({ anonymousIdentifier: identity.userIdentifier })).toEqual([]);
+    sold.stripe.settleDelayedPayment(session, "succeeded");
+    await sold.stripe.settled();
+    expect(await awaited(identity)).toEqual([]);
+  });
+
+  test("is told no more when it fails", async () => {
+    const identity = { userIdentifier: "declined@example.com" };
+    const session = await payLater(identity.userIdentifier);
+    expect(await awaited(identity)).toHaveLength(1);
+    sold.stripe.settleDelayedPayment(session, "failed");
+    await sold.stripe.settled();
+    expect(await awaited(identity)).toEqual([]);
+  });
+
+  test("is looked up in its index", async () => {
+    const { storage } = sold.engine;
+    const asked: { sql: string; args: string[] }[] = [];
+    const logQuery = (sql: string, args: unknown[]) => asked.push({ sql, args: args.map(String) });
+    const logged = { ...storage, db: drizzle(storage.client, { logger: { logQuery } }) };
+    await readAwaitingPayment(logged, sold.environmentId, { identifier: "x", isAuthenticated: true });
+    const [{ sql, args } = { sql: "", args: [] }] = asked;
+    const { rows } = await storage.client.execute({ sql: `explain query plan ${sql}`, args });
+    expect(String(rows[0]?.detail)).toMatch(/purchases_awaiting_payment \(environment_id=\? AND identity_key=\?\)/);
   });
 });
 

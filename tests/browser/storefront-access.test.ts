@@ -22,6 +22,8 @@ const heading = (page: Page, name: string) => page.getByRole("heading", { name }
 const thanks = (page: Page) => heading(page, "Thank you. The story is yours.");
 const waiting = (page: Page) => heading(page, "Thank you. We are waiting for your payment.");
 const late = (page: Page) => heading(page, "We have not heard of your payment yet.");
+const onItsWay = (page: Page) => heading(page, "Your payment is on its way.");
+const stillWaiting = (page: Page) => page.getByText("We are still waiting for your last payment.");
 const included = (page: Page) => page.getByText("Included in your subscription.");
 const holdings = (page: Page) => page.locator("[data-reader-holds]");
 
@@ -51,7 +53,7 @@ test("whoever has paid reads at the first load, after a reload, in a second tab 
 
   await page.reload();
   await included(page).waitFor();
-  expect(await page.locator("[data-notice]").count()).toBe(0);
+  expect(await page.locator("[data-notice]").isVisible()).toBe(false);
 
   const tab = await openTab(page.context());
   await tab.goto(site());
@@ -147,24 +149,81 @@ test("a bank debit is waited for, and opens the story as soon as it settles", as
   await included(page).waitFor();
 });
 
-test("a bank debit that takes longer is told of beside the offer, until it settles or the reader signs out", async () => {
+test("a bank debit that takes longer is told of in place of the offer, on every visit and wherever the reader signs in", async () => {
   const page = await openPage();
   const email = newEmail();
   const session = await goToStripe(page, { email });
   await payByBankDebit(page);
-  await page.getByText(email, { exact: true }).waitFor();
+  await waiting(page).waitFor();
+  await page.waitForURL(site());
+
+  const elsewhere = await openPage();
+  await signIn(elsewhere, email);
+  const tab = await openTab(page.context());
+  await tab.goto(site());
+  await page.reload();
+  for (const one of [page, tab, elsewhere]) {
+    await onItsWay(one).waitFor();
+    expect([await gate(one), await planButton(one, "Annual Digital").count()]).toEqual(["closed", 0]);
+  }
+  await page.goto(`${site()}?checkout=cancelled`);
+  await onItsWay(page).waitFor();
+  expect(await heading(page, "No harm done.").count()).toBe(0);
+
+  await control(`sessions/${session}/settle`, { outcome: "succeeded" });
+  await control("settled");
+  for (const one of [page, tab, elsewhere]) {
+    await one.reload();
+    await included(one).waitFor();
+    expect(await onItsWay(one).isVisible()).toBe(false);
+  }
+});
+
+test("a bank debit that fails brings the offer back, without a word of waiting", async () => {
+  const page = await openPage();
+  const session = await goToStripe(page);
+  await payByBankDebit(page);
+  await waiting(page).waitFor();
+  await page.goto(site());
+  await onItsWay(page).waitFor();
+  await control(`sessions/${session}/settle`, { outcome: "failed" });
+  await control("settled");
+  await page.reload();
+  await planButton(page, "Annual Digital").waitFor();
+  expect([await onItsWay(page).isVisible(), await stillWaiting(page).count()]).toEqual([false, 0]);
+});
+
+test("whoever waits for a payment buys nothing by an offer from before, nor as a stranger who then signs in", async () => {
+  const [page, stale, stranger] = [await openPage(), await openPage(), await openPage()];
+  const email = newEmail();
+  await signIn(stale, email);
+  await planButton(stale, "Annual Digital").waitFor();
+  await goToStripe(page, { email });
+  await payByBankDebit(page);
+  await waiting(page).waitFor();
+
+  await planButton(stale, "Annual Digital").click();
+  await stale.getByRole("alert").getByText("You have bought this already").waitFor();
+
+  await stranger.goto(site());
+  await planButton(stranger, "Monthly Digital").click();
+  await stranger.getByLabel("E-mail address").fill(email);
+  await stranger.getByRole("button", { name: "Continue to payment" }).click();
+  await stranger.getByRole("alert").getByRole("link", { name: "Look again" }).click();
+  await onItsWay(stranger).waitFor();
+});
+
+test("a payment that the engine has not heard of is told of beside the offer, until the reader signs out", async () => {
+  const page = await openPage();
+  await signIn(page, newEmail());
+  await page.goto(`${site()}?checkout=success`);
   await waiting(page).waitFor();
   await page.reload();
   await planButton(page, "Annual Digital").waitFor();
-  await page.getByText("We are still waiting for your last payment.").waitFor();
-  expect(await gate(page)).toBe("closed");
-  await control(`sessions/${session}/settle`, { outcome: "succeeded" });
-  await control("settled");
-  await page.reload();
-  await included(page).waitFor();
+  await stillWaiting(page).waitFor();
   await page.getByRole("button", { name: "Sign out" }).click();
   await planButton(page, "Annual Digital").waitFor();
-  expect(await page.getByText("We are still waiting for your last payment.").count()).toBe(0);
+  expect(await stillWaiting(page).count()).toBe(0);
 });
 
 test("a buyer who does not come back has paid all the same", async () => {

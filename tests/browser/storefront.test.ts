@@ -91,6 +91,34 @@ test("a reader who is signed in goes straight to Stripe, until signing out", asy
   await page.getByLabel("E-mail address").waitFor();
 });
 
+test("whoever is signed in is named on the sign-up page, until signing out", async () => {
+  const page = await openPage();
+  await page.goto(`${site()}/sign-up`);
+  await page.getByRole("link", { name: "Sign in" }).waitFor();
+  expect(await page.getByText("You are signed in as").isVisible()).toBe(false);
+  await signIn(page, "ines@hollin.example");
+  await page.goto(`${site()}/sign-up`);
+  await page.getByText("You are signed in as ines@hollin.example.").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await planButton(page, "Annual Digital").waitFor();
+  await page.goto(`${site()}/sign-up`);
+  await page.getByRole("link", { name: "Sign in" }).waitFor();
+  expect(await page.getByText("You are signed in as").isVisible()).toBe(false);
+});
+
+test.each([390, 320])("on a screen of %i pixels the whole address of a reader is there", async (width) => {
+  const page = await openPage({ width });
+  const email = "reader-narrow-screen-of-the-north@hollin-isle.example";
+  await signIn(page, email);
+  const cut =
+    "(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)(document.querySelector('[data-reader-name]'))";
+  expect(await page.evaluate(cut)).toBe(false);
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+  const line = await page.getByText(email, { exact: true }).boundingBox();
+  const button = await page.getByRole("button", { name: "Sign out" }).boundingBox();
+  expect(line?.y).toBeGreaterThanOrEqual((button?.y ?? 0) + (button?.height ?? 0));
+});
+
 test("a visitor stays the same one from page to page", async () => {
   const page = await openPage();
   const identifiers: string[] = [];

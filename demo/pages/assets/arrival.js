@@ -37,6 +37,18 @@ export async function awaitPayment(decision, askAgain) {
 }
 
 /**
+ * On any visit: what to buy gives way to the word that a payment is on its way, as the engine knows it.
+ * @param {Element} article
+ */
+export function tellOfPayment(article) {
+  // what this browser remembers is for while the engine has not heard
+  forgetArrival();
+  article.setAttribute("data-arrival", "");
+  document.querySelector("[data-notice=cancelled]")?.remove();
+  say("awaited");
+}
+
+/**
  * Whether there is anything to be bought before the story is open.
  * @param {any} decision
  * @returns {boolean}
@@ -64,10 +76,12 @@ export function forgetArrival() {
   localStorage.removeItem(awaitedKey);
 }
 
-/** @param {"asking" | "waiting" | "late" | "open"} state */
+/** @param {"asking" | "waiting" | "awaited" | "late" | "open"} state */
 function say(state) {
   for (const words of document.querySelectorAll("[data-notice-state]")) {
     words.toggleAttribute("hidden", words.getAttribute("data-notice-state") !== state);
   }
-  document.querySelector("[data-notice]")?.setAttribute("data-state", state);
+  const notice = document.querySelector("[data-notice=arrival]");
+  notice?.setAttribute("data-state", state);
+  notice?.removeAttribute("hidden");
 }

@@ -67,6 +67,10 @@ function factsOf({ path, status, body, durationMs }) {
     ["action", body?.action && `${body.action.type} ${body.action.url ?? ""}`],
     ["access", body?.access && accessIn(body.access)],
     ["holds", body?.entitlements && heldIn(body.entitlements)],
+    [
+      "awaits",
+      body?.awaitingPayment?.map((/** @type {any} */ { plan, offer }) => (plan ?? offer).name).join(", ") || null,
+    ],
   ];
   return facts.flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : []));
 }

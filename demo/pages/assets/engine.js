@@ -19,11 +19,14 @@ export function decide(identity) {
 }
 
 /**
- * Redeems an offer token as somebody.
- * @param {object} identity
+ * Redeems an offer token as somebody; for whoever waits for a payment already gives the access check that says so.
+ * @param {{ userJwt?: string }} identity
  * @param {string} offerToken
  */
-export function redeem(identity, offerToken) {
+export async function redeem(identity, offerToken) {
+  const { userJwt } = identity;
+  const check = userJwt ? await checkAccess({ userJwt }, []) : null;
+  if (check && awaitsPayment(check)) return check;
   return ask("/api/v1/offer-redemptions", { identity, offerToken, http: { url: location.href } });
 }
 
@@ -34,6 +37,15 @@ export function redeem(identity, offerToken) {
  */
 export function checkAccess(identity, products) {
   return ask("/api/v1/access-checks", { identity, products, http: { url: location.href } });
+}
+
+/**
+ * Whether an access check says that a payment is on its way.
+ * @param {Exchange} exchange
+ * @returns {boolean}
+ */
+export function awaitsPayment({ body }) {
+  return Array.isArray(body?.awaitingPayment) && body.awaitingPayment.length > 0;
 }
 
 /**

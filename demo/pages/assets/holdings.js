@@ -1,11 +1,12 @@
 // @ts-check
 import { showExchange } from "./backstage.js";
-import { checkAccess } from "./engine.js";
+import { awaitsPayment, checkAccess } from "./engine.js";
 
 /** @typedef {{ resource: { name: string }, ended_at: string | null }} Entitlement */
 
 /**
- * Shows in the masthead what a reader holds, as an access check says it: "Digital Access, until 21 November 2027".
+ * Shows in the masthead what a reader holds, as an access check says it: "Digital Access, until 21 November 2027". Says
+ * whether a payment of theirs is on its way.
  * @param {string} userJwt
  * @param {string[]} products
  */
@@ -16,6 +17,7 @@ export async function showHoldings(userJwt, products) {
   const line = document.querySelector("[data-reader-holds]");
   line?.replaceChildren(text);
   line?.toggleAttribute("hidden", text === "");
+  return awaitsPayment(exchange);
 }
 
 const list = new Intl.ListFormat("en-GB");

@@ -14,6 +14,18 @@ export function userJwt() {
   return pair ? decodeURIComponent(pair.slice(cookie.length + 1)) : null;
 }
 
+/** Whom the JWT here is about, for words alone; empty when there is none, or it has run out or cannot be read. */
+function userInJwt() {
+  const payload = (userJwt()?.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+  try {
+    // the site's addresses are ASCII
+    const { sub, exp } = JSON.parse(atob(payload));
+    return typeof sub === "string" && exp * 1000 > Date.now() ? sub : "";
+  } catch {
+    return "";
+  }
+}
+
 /** The identity form for the engine. A JWT that has run out makes a visitor again, not an error. */
 export function identity() {
   const jwt = userJwt();
@@ -40,14 +52,15 @@ export function forget() {
 }
 
 /**
- * Shows in the masthead who is reading.
+ * Shows who is reading.
  * @param {{ isAuthenticated: boolean, identifier: string } | null} answered null when the engine did not say
  */
 export function showReader(answered) {
-  const signedIn = answered ? answered.isAuthenticated : userJwt() !== null;
+  const said = answered?.isAuthenticated === false ? "" : (answered?.identifier ?? userInJwt());
   for (const part of document.querySelectorAll("[data-reader]")) {
-    part.toggleAttribute("hidden", (part.getAttribute("data-reader") === "user") !== signedIn);
+    part.toggleAttribute("hidden", (part.getAttribute("data-reader") === "user") !== (said !== ""));
   }
-  const name = document.querySelector("[data-reader-name]");
-  if (name) name.textContent = answered?.identifier ?? "";
+  for (const name of document.querySelectorAll("[data-reader-name]")) {
+    name.textContent = said;
+  }
 }

@@ -1,5 +1,5 @@
 // @ts-check
-import { awaitedWord, awaitPayment, forgetArrival, isGated, tidyAddress } from "./arrival.js";
+import { awaitedWord, awaitPayment, forgetArrival, isGated, tellOfPayment, tidyAddress } from "./arrival.js";
 import { forgetExchanges, showExchange, showKept } from "./backstage.js";
 import { openCheckout } from "./checkout.js";
 import { decide } from "./engine.js";
@@ -32,8 +32,9 @@ async function readStory(article) {
     const first = await askForDecision();
     const decision = hasPaid ? await awaitPayment(first, askForDecision) : first;
     const jwt = userJwt();
-    if (jwt) void showHoldings(jwt, [article.getAttribute("data-product") ?? ""]);
-    // somebody who has just paid is not asked to pay again
+    const held = jwt ? showHoldings(jwt, [article.getAttribute("data-product") ?? ""]) : false;
+    // somebody who has paid is not asked to pay again
+    if (isGated(decision) && (await held)) return tellOfPayment(article);
     if (hasPaid && isGated(decision)) return;
     const roots = placeComponents(decision);
     for (const root of roots) listen(root);

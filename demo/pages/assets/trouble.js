@@ -1,8 +1,15 @@
 // @ts-check
 /** @typedef {import("./engine.js").Exchange} Exchange */
 
+import { awaitsPayment } from "./engine.js";
+
 const fresh = (/** @type {string} */ label) => ({ href: "/demo", label });
 const unreadable = { text: "This offer cannot be read.", link: fresh("Choose it again in the story") };
+
+const bought = {
+  text: "You have bought this already, and there is nothing more to pay. The story opens when the payment has arrived.",
+  link: fresh("Look again"),
+};
 
 /** @type {Record<string, { text: string, link?: { href: string, label: string } }>} */
 const known = {
@@ -16,10 +23,7 @@ const known = {
     text: "This offer is not there for you any more, or you have what it sells.",
     link: fresh("Back to the story"),
   },
-  already_redeemed: {
-    text: "You have bought this already, and there is nothing more to pay. The story opens when the payment has arrived.",
-    link: fresh("Look again"),
-  },
+  already_redeemed: bought,
   invalid_user_jwt: { text: "Your sign-in has run out.", link: { href: "/demo/sign-up", label: "Sign in again" } },
 };
 
@@ -28,7 +32,9 @@ const known = {
  * @param {Exchange} exchange
  * @returns {{ text: string, link?: { href: string, label: string } }}
  */
-export function troubleOf({ status, body }) {
+export function troubleOf(exchange) {
+  const { status, body } = exchange;
+  if (awaitsPayment(exchange)) return bought;
   if (status === 0) return { text: "We could not reach the subscriptions desk. Check your connection and try again." };
   const code = typeof body?.code === "string" ? body.code : "";
   if (Object.hasOwn(known, code)) return known[code] ?? { text: "" };

@@ -1,0 +1,1 @@
+CREATE INDEX `purchases_awaiting_payment` ON `purchases` (`environment_id`,`identity_key`) WHERE awaiting_payment = 1;
