@@ -34,7 +34,7 @@ export async function checkAccess(engine: Engine, caller: Caller, request: Acces
   const ids = await findProducts(engine.storage, environment, asked);
   const catalogue = await readCatalogue(engine.storage, environment, [
     ...held,
-    ...awaited.flatMap(({ offerId, planId }) => [offerId, planId ?? []].flat()),
+    ...awaited.flatMap(({ offerId, planId }) => (planId === null ? [offerId] : [offerId, planId])),
   ]);
   const check: AccessCheck = {
     status: "success",
