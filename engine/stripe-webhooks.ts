@@ -17,6 +17,11 @@ export type StripeWebhook = { accountId: string; body: string; signature: string
 
 const toleranceSeconds = 300;
 
+/** Throws `account_not_found` where no environment has the account: nobody else's body is to be read. */
+export async function expectStripeAccount(engine: Engine, accountId: string): Promise<void> {
+  await ownersOfAccount(engine, accountId);
+}
+
 /**
  * Takes a webhook of a Stripe account: checks its signature with every secret that the account has in any environment,
  * and handles the event, once in each environment that it concerns. Throws `account_not_found`,
@@ -134,9 +139,13 @@ function isForAnother({ id }: Environment, { data: { object } }: StripeEvent): b
 }
 
 async function environmentsOf(engine: Engine, accountId: string): Promise<Environment[]> {
-  const ids = ownersOf(engine.storage).get(accountId) ?? (await readOwners(engine, accountId));
+  const ids = await ownersOfAccount(engine, accountId);
   const found = await Promise.all(ids.map((id) => engine.environments.get(id)));
   return found.flatMap((environment) => environment ?? []);
+}
+
+async function ownersOfAccount(engine: Engine, accountId: string): Promise<string[]> {
+  return ownersOf(engine.storage).get(accountId) ?? (await readOwners(engine, accountId));
 }
 
 /** Which environments have an account seldom changes, and is asked for every event: a second old is new enough. */

@@ -114,6 +114,40 @@ test("an account that nobody connected is not found", async () => {
   expect(await send(webhook("cs_test_1"), { to: "acct_unknown" })).toEqual([404, "account_not_found"]);
 });
 
+/** A body whose sender leaves in the middle, and whether anybody began to read it. */
+function leaving() {
+  const seen = { read: false };
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (seen.read) controller.error(new Error("the client is gone"));
+        else controller.enqueue(new TextEncoder().encode("{"));
+        seen.read = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { seen, body };
+}
+
+test("a sender that leaves in the middle is no fault of the server, its length told or not", async () => {
+  const length: Record<string, string> = { "content-length": "100" };
+  for (const headers of [{}, length]) {
+    const { body } = leaving();
+    const to = "/api/v1/webhooks/stripe/acct_world";
+    const answer = await world.app.request(to, { method: "POST", headers, body, duplex: "half" });
+    expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: "invalid_json" })]);
+  }
+  expect(world.faults).toEqual([]);
+});
+
+test("a body for an account that nobody connected is not read", async () => {
+  const { seen, body } = leaving();
+  const to = "/api/v1/webhooks/stripe/acct_unknown";
+  const answer = await world.app.request(to, { method: "POST", body, duplex: "half" });
+  expect([answer.status, seen.read]).toEqual([404, false]);
+});
+
 test("a body beyond a megabyte is refused before it is read", async () => {
   const answer = await send(webhook("cs_test_1", { more: { filler: "x".repeat(1_100_000) } }));
   expect(answer).toEqual([413, "body_too_large"]);
