@@ -25,7 +25,7 @@ export async function expectStripeAccount(engine: Engine, accountId: string): Pr
 /**
  * Takes a webhook of a Stripe account: checks its signature with every secret that the account has in any environment,
  * and handles the event, once in each environment that it concerns. Throws `account_not_found`,
- * `webhook_signature_invalid`, and whatever keeps it from being handled now, so that Stripe sends it again.
+ * `webhook_signature_invalid`, `invalid_json`, and whatever keeps it from being handled now, so that Stripe sends it again.
  */
 export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhook): Promise<void> {
   const environments = await environmentsOf(engine, webhook.accountId);
@@ -201,6 +201,8 @@ async function verify(engine: Engine, environment: Environment, webhook: StripeW
       const { webhooks } = Stripe;
       return await webhooks.constructEventAsync(body, signature, secret, toleranceSeconds, undefined, receivedAt);
     } catch (error) {
+      // the body is parsed once its signature has been found to be good
+      if (error instanceof SyntaxError) throw new ScripError("invalid_json", "The webhook is signed, but is not JSON");
       if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
     }
   }

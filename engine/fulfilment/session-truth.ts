@@ -126,6 +126,11 @@ export async function readStripe(
   }
 }
 
+/** Whether Stripe refused to answer because it has no such object in the account. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeInvalidRequestError && error.code === "resource_missing";
+}
+
 /** Stripe's own notation: `expand[]=a&expand[]=b`. */
 function queryOf(query: Record<string, string | string[]>): string {
   const pairs = Object.entries(query).flatMap(([name, value]) =>

@@ -7,7 +7,7 @@ import {
   listWebhookSecrets,
   removeWebhookSecret,
 } from "../../engine/integrations.ts";
-import { stripeEvents } from "../../schemas/sales-tables.ts";
+import { purchases, stripeEvents } from "../../schemas/sales-tables.ts";
 import { pageSession, salesOf } from "../fakes/sales.ts";
 import { createWorld, type World } from "../fakes/world.ts";
 
@@ -107,6 +107,36 @@ describe("the signature", () => {
     await addWebhookSecret(other.engine, world.environmentId, { ...account, secret: "whsec_elsewhere" });
     await other.close();
     expect(await send(webhook(await paidSession()), { by: "whsec_elsewhere" })).toEqual(good);
+  });
+});
+
+test("what is signed and is not JSON is refused, and no fault of the server", async () => {
+  expect(await send("{")).toEqual([400, "invalid_json"]);
+  expect(world.faults).toEqual([]);
+});
+
+describe("a payment that Stripe does not know", () => {
+  const types = [
+    "charge.refunded",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.closed",
+  ];
+  const told = (type: string, payment: string) =>
+    send(webhook("ch_1", { id: `evt_${type}`, type, more: { object: "charge", payment_intent: payment } }));
+
+  test.each(types)("is nobody's: %s is taken, once", async (type) => {
+    expect(await told(type, "pi_of_nobody")).toEqual(good);
+    const events = await world.engine.storage.db.select().from(stripeEvents);
+    expect(events.map(({ eventId }) => eventId)).toEqual([`evt_${type}`]);
+    expect(world.faults).toEqual([]);
+  });
+
+  test("and that paid for a purchase is told again, until somebody mends the account's key", async () => {
+    const id = await paidSession();
+    expect(await send(webhook(id))).toEqual(good);
+    await world.engine.storage.db.update(purchases).set({ paymentIntentId: "pi_of_another_mode" });
+    expect(await told("charge.refunded", "pi_of_another_mode")).toEqual([500, "internal_error"]);
   });
 });
 
