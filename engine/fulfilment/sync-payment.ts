@@ -6,7 +6,7 @@ import type { Environment } from "../environments.ts";
 import { ScripError } from "../error.ts";
 import { fulfill } from "../fulfill.ts";
 import { settlePayment } from "./payment.ts";
-import { isMissing, readPayment, readStripe } from "./session-truth.ts";
+import { isMissing, readPayment, readStripe, understood } from "./session-truth.ts";
 import { recordEvents } from "./settle-sessions.ts";
 import type { StripeEventRef } from "./settling.ts";
 
@@ -88,7 +88,7 @@ async function fulfillPending(engine: Engine, environment: Environment, news: Pa
   const { accountId, paymentIntentId } = news;
   const query = { payment_intent: paymentIntentId };
   const answer = await readStripe(engine, environment, accountId, "/v1/checkout/sessions", query);
-  for (const { id } of v.parse(Sessions, answer).data) {
+  for (const { id } of understood(Sessions, answer).data) {
     await fulfill(engine, environment, { accountId, sessionId: id });
   }
 }
