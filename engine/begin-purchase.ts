@@ -4,6 +4,7 @@ import type { Identity } from "../schemas/identity.ts";
 import type { JsonObject } from "../schemas/json.ts";
 import type { PurchaseRequest } from "../schemas/sales.ts";
 import { events } from "../schemas/tables.ts";
+import { HttpUrl } from "../schemas/workflow.ts";
 import { newPurchaseId, recordPendingPurchase, type Sale, withReferences } from "./checkout.ts";
 import { type Claim, claimRedemption, settleClaim } from "./claims.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
@@ -132,7 +133,7 @@ async function claimPlace(
 
 const Session = v.object({
   id: v.pipe(v.string(), v.startsWith("cs_")),
-  url: v.string(),
+  url: HttpUrl,
   expires_at: v.nullish(v.number()),
 });
 const Refusal = v.object({ error: v.object({ message: v.optional(v.string(), "no reason given") }) });

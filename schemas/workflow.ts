@@ -29,7 +29,8 @@ export type Budgets = v.InferOutput<typeof Budgets>;
 /** The budgets of an environment that sets none. */
 export const defaultBudgets: Budgets = v.parse(Budgets, {});
 
-const HttpUrl = v.pipe(
+/** An address to send a browser to. */
+export const HttpUrl = v.pipe(
   v.string(),
   v.maxLength(16_384),
   v.url(),

@@ -50,6 +50,8 @@ export async function readSession(
 ): Promise<SessionTruth> {
   const path = `/v1/checkout/sessions/${encodeURIComponent(sessionId)}`;
   const session = understood(Session, await readStripe(engine, environment, accountId, path, { expand }));
+  // another session's payment is no payment of this one
+  if (session.id !== sessionId) throw saysNothing(new Error(`asked of ${sessionId}, it tells of another session`));
   const intent = typeof session.payment_intent === "object" ? session.payment_intent : null;
   const charge = typeof intent?.latest_charge === "object" ? intent.latest_charge : null;
   const paymentIntentId = idOf(session.payment_intent) ?? invoicePaymentIntent(session.invoice);
