@@ -12,10 +12,7 @@ export const manageBodyBytes = 4 * 1024 * 1024;
 
 /** Parses a JSON body. Throws `invalid_json`, or `body_too_large` before more than `mostBytes` are kept. */
 export async function readJson(c: Context, mostBytes: number): Promise<unknown> {
-  const text = await readText(c, mostBytes).catch((error: unknown) => {
-    // a client that leaves in the middle is no fault of the server
-    throw error instanceof ScripError ? error : new ScripError("invalid_json", "The body ended early");
-  });
+  const text = await readText(c, mostBytes);
   try {
     return JSON.parse(text);
   } catch {
@@ -23,20 +20,47 @@ export async function readJson(c: Context, mostBytes: number): Promise<unknown> 
   }
 }
 
-/** The text of a body. Throws `body_too_large`. One that says how long it is is held to that by the HTTP server; one that does not is counted as it comes. */
+/** Decodes whole bodies: without `stream` it keeps nothing from one call to the next. */
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * The text of a body. Throws `body_too_large`, and `invalid_json` where it ends early or is not UTF-8: with U+FFFD in place
+ * of what is wrong, two identifiers would become one.
+ */
 export async function readText(c: Context, mostBytes: number): Promise<string> {
+  try {
+    return await receive(c, mostBytes);
+  } catch (error) {
+    // a client that leaves in the middle is no fault of the server
+    throw error instanceof ScripError ? error : new ScripError("invalid_json", "The body ended early");
+  }
+}
+
+/** A body that says how long it is is held to that by the HTTP server; one that does not is counted as it comes. */
+async function receive(c: Context, mostBytes: number): Promise<string> {
   const length = header(c, "content-length");
   if (Number(length ?? 0) > mostBytes) throw tooLarge(mostBytes);
-  if (length !== undefined && header(c, "transfer-encoding") === undefined) return c.req.text();
-  const decoder = new TextDecoder();
+  if (length !== undefined && header(c, "transfer-encoding") === undefined) {
+    const bytes = await c.req.arrayBuffer();
+    return inUtf8(() => utf8.decode(bytes));
+  }
+  const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let size = 0;
   for await (const chunk of c.req.raw.body ?? []) {
     size += chunk.byteLength;
     if (size > mostBytes) throw tooLarge(mostBytes);
-    text += decoder.decode(chunk, { stream: true });
+    text += inUtf8(() => decoder.decode(chunk, { stream: true }));
   }
-  return text + decoder.decode();
+  return text + inUtf8(() => decoder.decode());
+}
+
+function inUtf8(decode: () => string): string {
+  try {
+    return decode();
+  } catch {
+    throw new ScripError("invalid_json", "The body is not UTF-8");
+  }
 }
 
 function tooLarge(mostBytes: number): ScripError {

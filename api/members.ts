@@ -43,7 +43,10 @@ export function members(engine: Engine, options: AppOptions): Hono {
       ["member_session_ended"],
       () => refreshSession(engine, environment, refreshToken),
     );
-    return Response.json({ status: "success", ...session }, { headers: pageHeaders });
+    return Response.json(
+      { status: "success", ...session },
+      { headers: { ...pageHeaders, "Cache-Control": "no-store" } },
+    );
   };
   const logoutHandler = async (c: Context) => {
     const { environment } = await actingCallerOf(c, engine, options);

@@ -4,6 +4,7 @@ import type { Identity } from "../schemas/identity.ts";
 import type { JsonObject } from "../schemas/json.ts";
 import type { PurchaseRequest } from "../schemas/sales.ts";
 import { events } from "../schemas/tables.ts";
+import { HttpUrl } from "../schemas/workflow.ts";
 import { newPurchaseId, recordPendingPurchase, type Sale, withReferences } from "./checkout.ts";
 import { type Claim, claimRedemption, settleClaim } from "./claims.ts";
 import type { CompiledOffer, CompiledPlan } from "./config/compiled.ts";
@@ -130,7 +131,11 @@ async function claimPlace(
   throw new ScripError("limit_reached", `The offer "${offer.offer.name}" is sold out`);
 }
 
-const Session = v.object({ url: v.string(), expires_at: v.nullish(v.number()) });
+const Session = v.object({
+  id: v.pipe(v.string(), v.startsWith("cs_")),
+  url: HttpUrl,
+  expires_at: v.nullish(v.number()),
+});
 const Refusal = v.object({ error: v.object({ message: v.optional(v.string(), "no reason given") }) });
 
 type Opening = { input: PurchaseInput; identity: Identity; sold: Sold; claim: Claim };
@@ -159,7 +164,17 @@ async function openCheckout(engine: Engine, caller: Caller, opening: Opening): P
   };
   const body = sessionParameters(engine, { identity, sold, returnKey });
   const request = withReferences({ method: "POST", path: "/v1/checkout/sessions", body }, environment.id, sale);
-  const answer = await sendToStripe(engine.stripe(secretKey), request, `scrip-purchase-${claim.offeringId}`);
+  const key = `scrip-purchase-${claim.offeringId}`;
+  const answer = await sendToStripe(engine.stripe(secretKey), request, key).catch((error: unknown): StripeAnswer => {
+    // of an answer that is JSON but no object the library makes a TypeError
+    if (!(error instanceof TypeError)) throw error;
+    return {
+      ok: false,
+      status: 200,
+      headers: {},
+      body: { error: { message: `no answer that is known: ${error.message}` } },
+    };
+  });
   const session = v.safeParse(Session, answer.body);
   if (!answer.ok || !session.success) throw refusedBy(engine, caller, answer);
   await recordPendingPurchase(engine, { accountId, answer: answer.body, sale });
@@ -209,7 +224,7 @@ function sessionParameters(
 /** What Stripe says of the offer and its account, such as the end of a secret key, is for the operator alone. */
 function refusedBy(engine: Engine, { kind, environment }: Caller, { status, body }: StripeAnswer): ScripError {
   const refusal = v.safeParse(Refusal, body);
-  const message = refusal.success ? refusal.output.error.message : "it gave no address";
+  const message = refusal.success ? refusal.output.error.message : "it gave no session";
   if (status === 429 || status >= 500) {
     return new ScripError("stripe_unreachable", "Stripe does not answer: try again", {
       retryAfterSeconds: 2,

@@ -17,10 +17,15 @@ export type StripeWebhook = { accountId: string; body: string; signature: string
 
 const toleranceSeconds = 300;
 
+/** Throws `account_not_found` where no environment has the account: nobody else's body is to be read. */
+export async function expectStripeAccount(engine: Engine, accountId: string): Promise<void> {
+  await ownersOfAccount(engine, accountId);
+}
+
 /**
  * Takes a webhook of a Stripe account: checks its signature with every secret that the account has in any environment,
  * and handles the event, once in each environment that it concerns. Throws `account_not_found`,
- * `webhook_signature_invalid`, and whatever keeps it from being handled now, so that Stripe sends it again.
+ * `webhook_signature_invalid`, `invalid_json`, and whatever keeps it from being handled now, so that Stripe sends it again.
  */
 export async function receiveStripeWebhook(engine: Engine, webhook: StripeWebhook): Promise<void> {
   const environments = await environmentsOf(engine, webhook.accountId);
@@ -134,9 +139,13 @@ function isForAnother({ id }: Environment, { data: { object } }: StripeEvent): b
 }
 
 async function environmentsOf(engine: Engine, accountId: string): Promise<Environment[]> {
-  const ids = ownersOf(engine.storage).get(accountId) ?? (await readOwners(engine, accountId));
+  const ids = await ownersOfAccount(engine, accountId);
   const found = await Promise.all(ids.map((id) => engine.environments.get(id)));
   return found.flatMap((environment) => environment ?? []);
+}
+
+async function ownersOfAccount(engine: Engine, accountId: string): Promise<string[]> {
+  return ownersOf(engine.storage).get(accountId) ?? (await readOwners(engine, accountId));
 }
 
 /** Which environments have an account seldom changes, and is asked for every event: a second old is new enough. */
@@ -192,6 +201,8 @@ async function verify(engine: Engine, environment: Environment, webhook: StripeW
       const { webhooks } = Stripe;
       return await webhooks.constructEventAsync(body, signature, secret, toleranceSeconds, undefined, receivedAt);
     } catch (error) {
+      // the body is parsed once its signature has been found to be good
+      if (error instanceof SyntaxError) throw new ScripError("invalid_json", "The webhook is signed, but is not JSON");
       if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
     }
   }

@@ -29,12 +29,23 @@ export type Budgets = v.InferOutput<typeof Budgets>;
 /** The budgets of an environment that sets none. */
 export const defaultBudgets: Budgets = v.parse(Budgets, {});
 
-const HttpUrl = v.pipe(
+/**
+ * An address to send a browser to. A site may copy it into a header: there a line break would be the next header's beginning.
+ * A name before the host is a host's disguise.
+ */
+export const HttpUrl = v.pipe(
   v.string(),
   v.maxLength(16_384),
   v.url(),
   v.check((url) => /^https?:\/\//i.test(url), "must be an http or https URL"),
+  v.check((url) => !/[\p{Cc}\s]/u.test(url), "must not contain spaces or control characters"),
+  v.check(hasNoCredentials, "must not contain a user name or a password"),
 );
+
+function hasNoCredentials(text: string): boolean {
+  const url = URL.parse(text);
+  return url === null || (url.username === "" && url.password === "");
+}
 
 /**
  * What a redemption-method workflow may return: a closed union. Anything else is a 531.

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { Engine } from "../engine.ts";
 import type { Environment } from "../environments.ts";
 import { ScripError } from "../error.ts";
+import { issuesOf } from "../issues.ts";
 import type { SessionState, SessionTruth } from "./truth.ts";
 
 const Charge = v.object({ id: v.string(), refunded: v.boolean(), disputed: v.boolean() });
@@ -48,7 +49,9 @@ export async function readSession(
   { accountId, sessionId, failed }: { accountId: string; sessionId: string; failed: boolean },
 ): Promise<SessionTruth> {
   const path = `/v1/checkout/sessions/${encodeURIComponent(sessionId)}`;
-  const session = v.parse(Session, await readStripe(engine, environment, accountId, path, { expand }));
+  const session = understood(Session, await readStripe(engine, environment, accountId, path, { expand }));
+  // another session's payment is no payment of this one
+  if (session.id !== sessionId) throw saysNothing(new Error(`asked of ${sessionId}, it tells of another session`));
   const intent = typeof session.payment_intent === "object" ? session.payment_intent : null;
   const charge = typeof intent?.latest_charge === "object" ? intent.latest_charge : null;
   const paymentIntentId = idOf(session.payment_intent) ?? invoicePaymentIntent(session.invoice);
@@ -79,7 +82,7 @@ export async function readPayment(
 ): Promise<{ refunded: boolean; disputed: boolean }> {
   const path = `/v1/payment_intents/${encodeURIComponent(paymentIntentId)}`;
   const answer = await readStripe(engine, environment, accountId, path, { expand: ["latest_charge"] });
-  const { latest_charge: charge } = v.parse(PaymentIntent, answer);
+  const { latest_charge: charge } = understood(PaymentIntent, answer);
   if (charge === null || typeof charge !== "object") return { refunded: false, disputed: false };
   return blockedBy(engine, environment, accountId, { ...charge, paymentIntentId });
 }
@@ -95,7 +98,7 @@ async function blockedBy(
 ) {
   if (!disputed) return { refunded, disputed };
   const query = { payment_intent: paymentIntentId };
-  const { data } = v.parse(Disputes, await readStripe(engine, environment, accountId, "/v1/disputes", query));
+  const { data } = understood(Disputes, await readStripe(engine, environment, accountId, "/v1/disputes", query));
   return { refunded, disputed: data.some(({ status }) => status !== "won" && !status.startsWith("warning_")) };
 }
 
@@ -118,12 +121,30 @@ export async function readStripe(
     return await engine.stripe(secretKey).rawRequest("GET", `${path}${queryOf(query)}`);
   } catch (error) {
     if (error instanceof Stripe.errors.StripeInvalidRequestError) throw error;
-    if (!(error instanceof Stripe.errors.StripeError)) throw error;
-    throw new ScripError("stripe_unreachable", "Stripe does not say what became of a payment: try again", {
-      retryAfterSeconds: 5,
-      cause: error,
-    });
+    // of an answer that is JSON but no object the library makes a TypeError
+    if (!(error instanceof Stripe.errors.StripeError || error instanceof TypeError)) throw error;
+    throw saysNothing(error);
   }
+}
+
+/** An answer of Stripe in the form that is known. Throws `stripe_unreachable`: of another one there is nothing to learn. */
+export function understood<const T extends v.GenericSchema>(schema: T, answer: unknown): v.InferOutput<T> {
+  const parsed = v.safeParse(schema, answer);
+  if (parsed.success) return parsed.output;
+  const wrong = issuesOf(parsed.issues.slice(0, 3)).map(({ path, message }) => `${path} ${message}`.trim());
+  throw saysNothing(new Error(`its answer has no form that is known: ${wrong.join(", ")}`));
+}
+
+function saysNothing(cause: unknown): ScripError {
+  return new ScripError("stripe_unreachable", "Stripe does not say what became of a payment: try again", {
+    retryAfterSeconds: 5,
+    cause,
+  });
+}
+
+/** Whether Stripe refused to answer because it has no such object in the account. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeInvalidRequestError && error.code === "resource_missing";
 }
 
 /** Stripe's own notation: `expand[]=a&expand[]=b`. */

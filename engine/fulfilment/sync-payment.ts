@@ -1,12 +1,12 @@
-import { and, eq } from "drizzle-orm";
+import { and, eq, or } from "drizzle-orm";
 import * as v from "valibot";
-import { payments } from "../../schemas/sales-tables.ts";
+import { entitlements, payments, purchases } from "../../schemas/sales-tables.ts";
 import type { Engine } from "../engine.ts";
 import type { Environment } from "../environments.ts";
 import { ScripError } from "../error.ts";
 import { fulfill } from "../fulfill.ts";
 import { settlePayment } from "./payment.ts";
-import { readPayment, readStripe } from "./session-truth.ts";
+import { isMissing, readPayment, readStripe, understood } from "./session-truth.ts";
 import { recordEvents } from "./settle-sessions.ts";
 import type { StripeEventRef } from "./settling.ts";
 
@@ -17,14 +17,23 @@ const mostTries = 5;
 
 /**
  * A refund, a dispute, or the end of one: asks Stripe what became of the payment, records it, and takes back or gives
- * back what it bought. Before the purchase is completed too: the record waits for it.
+ * back what it bought. Before the purchase is completed too: the record waits for it. Nothing for a payment that neither
+ * Stripe nor we know.
  */
 export async function syncPayment(engine: Engine, environment: Environment, news: PaymentNews): Promise<void> {
   const { accountId, paymentIntentId, event } = news;
   const key = { environmentId: environment.id, accountId, paymentIntentId };
   for (let tries = 0; ; tries++) {
     const before = await revisionOf(engine, news, environment.id);
-    const state = await readPayment(engine, environment, accountId, paymentIntentId);
+    const state = await readPayment(engine, environment, accountId, paymentIntentId).catch(async (error: unknown) => {
+      if (!isMissing(error) || (await isPaidWith(engine, news, environment.id))) throw error;
+      return null;
+    });
+    if (state === null) {
+      const told = event === undefined ? [] : [event];
+      await engine.storage.write((tx) => recordEvents(tx, environment.id, accountId, told, engine.now()));
+      return;
+    }
     const nowMs = engine.now();
     const settled = await engine.storage.write(async (tx) => {
       const kept = await settlePayment(tx, environment, key, { ...state, since: before }, nowMs);
@@ -55,6 +64,23 @@ async function revisionOf(engine: Engine, news: PaymentNews, environmentId: stri
   return row?.revision ?? 0;
 }
 
+/** Whether anything of ours was paid for with it: then that Stripe does not know it is a wrong key, and no answer. */
+async function isPaidWith({ storage }: Engine, news: PaymentNews, environmentId: string): Promise<boolean> {
+  const rows = await storage.db
+    .select({ id: purchases.id })
+    .from(purchases)
+    .leftJoin(entitlements, eq(entitlements.purchaseId, purchases.id))
+    .where(
+      and(
+        eq(purchases.environmentId, environmentId),
+        eq(purchases.accountId, news.accountId),
+        or(eq(purchases.paymentIntentId, news.paymentIntentId), eq(entitlements.paymentIntentId, news.paymentIntentId)),
+      ),
+    )
+    .limit(1);
+  return rows.length > 0;
+}
+
 const Sessions = v.object({ data: v.array(v.object({ id: v.string() })) });
 
 /** The session of a payment may not have been heard of yet. */
@@ -62,7 +88,7 @@ async function fulfillPending(engine: Engine, environment: Environment, news: Pa
   const { accountId, paymentIntentId } = news;
   const query = { payment_intent: paymentIntentId };
   const answer = await readStripe(engine, environment, accountId, "/v1/checkout/sessions", query);
-  for (const { id } of v.parse(Sessions, answer).data) {
+  for (const { id } of understood(Sessions, answer).data) {
     await fulfill(engine, environment, { accountId, sessionId: id });
   }
 }

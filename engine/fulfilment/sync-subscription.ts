@@ -6,7 +6,7 @@ import type { Environment } from "../environments.ts";
 import { ScripError } from "../error.ts";
 import { fulfill } from "../fulfill.ts";
 import { soldPlan } from "./grants.ts";
-import { InvoicePayments, payingIntent, readStripe, Trial, trialEnd } from "./session-truth.ts";
+import { InvoicePayments, payingIntent, readStripe, Trial, trialEnd, understood } from "./session-truth.ts";
 import { recordEvents } from "./settle-sessions.ts";
 import { type Invoice, type Subscription, settleSubscription } from "./settle-subscription.ts";
 import type { Purchase, StripeEventRef } from "./settling.ts";
@@ -80,7 +80,7 @@ async function purchaseOf(
   if (known !== undefined && known.completedAt !== null) return known;
   const query = { subscription: subscriptionId };
   const answer = await readStripe(engine, environment, accountId, "/v1/checkout/sessions", query);
-  for (const { id } of v.parse(Sessions, answer).data) {
+  for (const { id } of understood(Sessions, answer).data) {
     const fulfilled = await fulfill(engine, environment, { accountId, sessionId: id });
     if (fulfilled !== null) return fulfilled.purchase;
   }
@@ -102,7 +102,7 @@ async function readSubscription(
 ): Promise<Subscription> {
   const path = `/v1/subscriptions/${encodeURIComponent(subscriptionId)}`;
   const answer = await readStripe(engine, environment, accountId, path, { expand: ["latest_invoice"] });
-  const subscription = v.parse(StripeSubscription, answer);
+  const subscription = understood(StripeSubscription, answer);
   const { id, status, ended_at, latest_invoice, items } = subscription;
   const latest = typeof latest_invoice === "object" ? latest_invoice : null;
   return {
@@ -129,7 +129,7 @@ async function readInvoice(
   { accountId, invoiceId }: { accountId: string; invoiceId: string },
 ): Promise<Invoice> {
   const path = `/v1/invoices/${encodeURIComponent(invoiceId)}`;
-  const invoice = v.parse(
+  const invoice = understood(
     StripeInvoice,
     await readStripe(engine, environment, accountId, path, { expand: ["payments"] }),
   );

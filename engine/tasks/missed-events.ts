@@ -4,7 +4,7 @@ import { purchases, stripeCursors } from "../../schemas/sales-tables.ts";
 import type { Engine } from "../engine.ts";
 import type { Environment } from "../environments.ts";
 import { handledEvents } from "../fulfill.ts";
-import { readStripe } from "../fulfilment/session-truth.ts";
+import { readStripe, understood } from "../fulfilment/session-truth.ts";
 import { recordEvents } from "../fulfilment/settle-sessions.ts";
 import { handledTypes, handleStripeEvent, StripeEvent } from "../stripe-webhooks.ts";
 import { createPatience } from "./patience.ts";
@@ -90,7 +90,7 @@ async function eventsSince(engine: Engine, run: TaskRun, { environment, accountI
   for (;;) {
     if (run.signal.aborted) return [];
     const answer = await readStripe(engine, environment, accountId, "/v1/events", query);
-    const { data, has_more } = v.parse(Page, answer);
+    const { data, has_more } = understood(Page, answer);
     for (const one of data) {
       const event = v.safeParse(StripeEvent, one);
       // as in a webhook: one without an object of its own is none that concerns anybody

@@ -137,6 +137,20 @@ describe.each(routes)("POST $path refuses", ({ path, valid }) => {
     },
   );
 
+  test("an identifier that is not UTF-8, which would be somebody else's", async () => {
+    const text = JSON.stringify({ ...valid(), identity: { anonymousIdentifier: "ren\u00e9" } });
+    // of U+0000 to U+00FF Latin-1 makes the bytes of the same numbers
+    const latin1 = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    const cut = new TextEncoder().encode(text).subarray(0, text.indexOf("\u00e9") + 1);
+    for (const bytes of [latin1, cut]) {
+      const length: Record<string, string> = { "content-length": String(bytes.length) };
+      for (const headers of [{}, length]) {
+        const answer = await ask(world, "POST", path, { body: bytes, headers });
+        expectRefusal(answer, { status: 400, code: "invalid_json", message: "The body is not UTF-8" });
+      }
+    }
+  });
+
   test.each(["null", "[]", "7", '"text"', "true"])("%s, which is JSON but no object", async (text) => {
     expectRefusal(await send(text), {
       status: 400,
@@ -178,6 +192,19 @@ test("a decision's body of exactly 256 KiB is read", async () => {
     await streamed("/api/v1/surface-decisions", body),
   ]) {
     expectRefusal(answer, { status: 404, code: "surface_not_found" });
+  }
+});
+
+test("a body in UTF-8 is read with and without a mark at its beginning, its length told or not", async () => {
+  for (const text of [
+    JSON.stringify({ surfaceSlug: "né", identity }),
+    `\ufeff${JSON.stringify({ surfaceSlug: "né", identity })}`,
+  ]) {
+    const length = { "content-length": String(new TextEncoder().encode(text).length) };
+    for (const headers of [{}, length]) {
+      const answer = await ask(world, "POST", "/api/v1/surface-decisions", { body: text, headers });
+      expectRefusal(answer, { status: 404, code: "surface_not_found", message: expect.stringContaining("né") });
+    }
   }
 });
 

@@ -40,8 +40,8 @@ const page = () => ({ key: world.publicKey, headers: { origin } });
 describe("a refresh", () => {
   test("gets a fresh member JWT and the same refresh token", async () => {
     world.clock.advance(10 * 60_000);
-    const { status, body } = await refresh();
-    expect(status).toBe(200);
+    const { status, body, headers } = await refresh();
+    expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
     expect(body).toEqual({
       status: "success",
       jwt: expect.any(String),

@@ -227,6 +227,15 @@ test("Stripe's signed webhooks are taken however many come, and from an address 
   expect(await codes(100, () => send(secret))).toEqual(Array(100).fill("success"));
 });
 
+test("a webhook whose body is too large, or no text, is a failure of whoever sent it", async () => {
+  const world = await open({ rateLimits: { failuresPerMinute: 2 } });
+  for (const body of [new Uint8Array([0xff]), "x".repeat(1024 * 1024 + 1)]) {
+    const from = `203.0.113.${body.length % 200}`;
+    const send = () => call(world, "/api/v1/webhooks/stripe/acct_world", { key: null, body, from });
+    expect(limited(await codes(5, send))).toBe(3);
+  }
+});
+
 test("what says how the server is, and what every page loads, has no limit", async () => {
   const world = await open({ rateLimits: { keyPerSecond: 1, addressPerMinute: 1, failuresPerMinute: 1 } });
   for (const path of ["/healthz", "/readyz", "/.well-known/jwks.json", "/client.js", "/openapi.json"]) {

@@ -7,7 +7,7 @@ import {
   listWebhookSecrets,
   removeWebhookSecret,
 } from "../../engine/integrations.ts";
-import { stripeEvents } from "../../schemas/sales-tables.ts";
+import { purchases, stripeEvents } from "../../schemas/sales-tables.ts";
 import { pageSession, salesOf } from "../fakes/sales.ts";
 import { createWorld, type World } from "../fakes/world.ts";
 
@@ -110,8 +110,72 @@ describe("the signature", () => {
   });
 });
 
+test("what is signed and is not JSON is refused, and no fault of the server", async () => {
+  expect(await send("{")).toEqual([400, "invalid_json"]);
+  expect(world.faults).toEqual([]);
+});
+
+describe("a payment that Stripe does not know", () => {
+  const types = [
+    "charge.refunded",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.closed",
+  ];
+  const told = (type: string, payment: string) =>
+    send(webhook("ch_1", { id: `evt_${type}`, type, more: { object: "charge", payment_intent: payment } }));
+
+  test.each(types)("is nobody's: %s is taken, once", async (type) => {
+    expect(await told(type, "pi_of_nobody")).toEqual(good);
+    const events = await world.engine.storage.db.select().from(stripeEvents);
+    expect(events.map(({ eventId }) => eventId)).toEqual([`evt_${type}`]);
+    expect(world.faults).toEqual([]);
+  });
+
+  test("and that paid for a purchase is told again, until somebody mends the account's key", async () => {
+    const id = await paidSession();
+    expect(await send(webhook(id))).toEqual(good);
+    await world.engine.storage.db.update(purchases).set({ paymentIntentId: "pi_of_another_mode" });
+    expect(await told("charge.refunded", "pi_of_another_mode")).toEqual([500, "internal_error"]);
+  });
+});
+
 test("an account that nobody connected is not found", async () => {
   expect(await send(webhook("cs_test_1"), { to: "acct_unknown" })).toEqual([404, "account_not_found"]);
+});
+
+/** A body whose sender leaves in the middle, and whether anybody began to read it. */
+function leaving() {
+  const seen = { read: false };
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (seen.read) controller.error(new Error("the client is gone"));
+        else controller.enqueue(new TextEncoder().encode("{"));
+        seen.read = true;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { seen, body };
+}
+
+test("a sender that leaves in the middle is no fault of the server, its length told or not", async () => {
+  const length: Record<string, string> = { "content-length": "100" };
+  for (const headers of [{}, length]) {
+    const { body } = leaving();
+    const to = "/api/v1/webhooks/stripe/acct_world";
+    const answer = await world.app.request(to, { method: "POST", headers, body, duplex: "half" });
+    expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: "invalid_json" })]);
+  }
+  expect(world.faults).toEqual([]);
+});
+
+test("a body for an account that nobody connected is not read", async () => {
+  const { seen, body } = leaving();
+  const to = "/api/v1/webhooks/stripe/acct_unknown";
+  const answer = await world.app.request(to, { method: "POST", body, duplex: "half" });
+  expect([answer.status, seen.read]).toEqual([404, false]);
 });
 
 test("a body beyond a megabyte is refused before it is read", async () => {

@@ -15,7 +15,7 @@ export async function ask(
   { key, body, headers }: Ask = {},
 ): Promise<Answer> {
   const authorization = key === null ? {} : { authorization: `Bearer ${key ?? world.secretKey}` };
-  const payload = typeof body === "string" ? body : JSON.stringify(body);
+  const payload = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
   const response = await world.app.request(path, {
     method,
     headers: { ...authorization, "content-type": "application/json", ...headers },
