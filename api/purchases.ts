@@ -31,7 +31,10 @@ export function purchases(engine: Engine, options: AppOptions): Hono {
     security: "key",
     body: bodyLike(PurchaseRequest, {
       planId: "monthly",
-      returnUrl: `${engine.publicUrl}/demo`,
+      // asked for when the document is: on Workers an engine is a request's
+      get returnUrl() {
+        return `${engine.publicUrl}/demo`;
+      },
       identity: { anonymousIdentifier: "visitor-1" },
     }),
     answers: { 200: PurchaseAnswer },
