@@ -1,3 +1,4 @@
+// Past 250 lines: one route: moments, people, what is awaited, and who may ask.
 import { drizzle } from "drizzle-orm/libsql";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readAwaitingPayment } from "../../engine/read-purchases.ts";
