@@ -41,7 +41,7 @@ const guardian = "( exec 0<&- 1>&- 2>&-; read -r _ <&3; kill -9 $$ ) &";
  * Starts a sandbox process with as little as it can have: no environment but its time zone, no right to files except
  * isolated-vm's, to processes, to threads or (from Node 26) to the network, no core dumps, and on Linux a bound on the
  * memory it may write to. `--jitless` removes WebAssembly and the compilers, a wide field for attacks. It ends when
- * the channel closes, and at the latest with the calling process.
+ * its standard input closes, and at the latest with the calling process.
  */
 export function spawnChild({ program, readable }: ChildProgram, writableKib: number, theirs: Socket): Child {
   // not -v: on Node 26 every isolate reserves 256 MiB of address space that it never writes to
