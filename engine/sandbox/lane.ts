@@ -4,7 +4,7 @@ import type { Report } from "./protocol.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
 import type { Shares } from "./shares.ts";
 import { takeNext } from "./take-next.ts";
-import { createWeights, noteSlice, type Weights } from "./weights.ts";
+import { createWeights, noteSlice, type Seen, type Weights } from "./weights.ts";
 
 type SliceReport = Extract<Report, { kind: "slice" | "failed" }>;
 
@@ -22,8 +22,9 @@ export type Lane = {
   current: PoolRun | undefined;
   /** The run whose slice the process has been sent as well and begins when that one is over, and how long it may take. */
   ahead: { run: PoolRun; sliceMs: number } | undefined;
-  /** When its own limit should have stopped the slice under way, and when it is given up, on the clock of `performance.now()`. */
-  lateMs: number;
+  /** What the slice under way may take by the clock, when that is over, and when it is given up: on `performance.now()`. */
+  sliceMs: number;
+  limitMs: number;
   dueMs: number;
   /** Until when the lane counts as one for tenants that hold processes for long. */
   heavyUntilMs: number;
@@ -34,8 +35,7 @@ export type Lane = {
   known: Set<string>;
   /** How many isolates were opened in the process. */
   opened: number;
-  /** The slice that was under way when the process was last looked at, and its weight and CPU time when that was first seen. */
-  seen: { slice: Slice; bytes: number; cpuMs: number; grownBytes: number } | undefined;
+  seen: Seen | undefined;
   weights: Weights;
   /** What the process last said that it holds, and whoever waits for what it says next. */
   counts: Counts;
@@ -58,8 +58,6 @@ export type LaneEvents = {
 const fairShare = 0.8;
 const starvedMax = 3;
 const overdueSlackMs = 150;
-/** A slice that its own limit stops has come back by then. */
-const lateSlackMs = 10;
 /** Light runs keep away from a lane for so long after a heavy one was in it: the next one is likely to come soon. */
 const heavyRestMs = 1000;
 
@@ -88,7 +86,8 @@ export function openLane(terms: ProcessTerms, slot: number, shares: Shares, even
     queue: [],
     current: undefined,
     ahead: undefined,
-    lateMs: 0,
+    sliceMs: 0,
+    limitMs: 0,
     dueMs: 0,
     heavyUntilMs: 0,
     state: "starting",
@@ -164,7 +163,8 @@ function enter(lane: Lane, run: PoolRun, slice: Slice): void {
 function begin(lane: Lane, run: PoolRun, sliceMs: number): void {
   const nowMs = performance.now();
   lane.current = run;
-  lane.lateMs = nowMs + sliceMs + lateSlackMs;
+  lane.sliceMs = sliceMs;
+  lane.limitMs = nowMs + sliceMs;
   lane.dueMs = nowMs + 2 * sliceMs + overdueSlackMs;
   if (lane.shares.isHeavy(run.job.tenant)) lane.heavyUntilMs = nowMs + sliceMs + heavyRestMs;
 }

@@ -1,10 +1,13 @@
 import type { Lane } from "./lane.ts";
+import type { Slice } from "./pool-run.ts";
 import { residentBytes } from "./resident-memory.ts";
 import { mainThreadCpuMs } from "./thread-cpu.ts";
-import { noteBytes, overweight, swollen } from "./weights.ts";
+import { noteBytes, overweight, type Seen, swollen } from "./weights.ts";
 
 /** Before a slice is first looked at, and by how much the CPU times of two looks may be off. */
 const unseenCpuMs = 30;
+/** What a slice that its own limit stops may take to come back: milliseconds of CPU time, however long it waits for a core. */
+const returnCpuMs = 15;
 const swellSlackBytes = 64 << 20;
 
 /** Whether there is anything to look after: runs, or memory that runs may have taken since the last look. */
@@ -22,22 +25,29 @@ export function watch(lane: Lane, capBytes: number): void {
   const slice = lane.current?.inFlight;
   const cpuMs = (pid === undefined || !slice ? undefined : mainThreadCpuMs(pid)) ?? Number.NaN;
   if (bytes !== undefined) noteBytes(lane.weights, bytes, lane.seen?.slice === slice ? lane.current : undefined);
-  if (lane.seen?.slice !== slice) lane.seen = slice && { slice, bytes: bytes ?? 0, cpuMs, grownBytes: 0 };
+  if (lane.seen?.slice !== slice) lane.seen = slice && firstLook(slice, bytes, cpuMs);
+  else if (lane.seen && performance.now() < lane.limitMs) lane.seen.before = { cpuMs, atMs: performance.now() };
   if (slice && isStuck(lane, cpuMs)) {
     const reason = isStarved(lane, cpuMs) ? "killed" : "overdue";
     lane.process.kill({ reason, message: "the sandbox process did not come back from the run" });
   } else if (bytes !== undefined) weigh(lane, bytes, capBytes);
 }
 
+function firstLook(slice: Slice, bytes: number | undefined, cpuMs: number): Seen {
+  return { slice, bytes: bytes ?? 0, cpuMs, grownBytes: 0, before: { cpuMs, atMs: performance.now() } };
+}
+
 /**
- * Nothing inside stops a slice in one of V8's own functions: it is late, and has used up its run's CPU time. It may be late for
- * want of a core as well, but not for ever.
+ * Nothing inside stops a slice in one of V8's own functions: it goes on past its limit, and has used up its run's CPU time. One
+ * that is stopped may be late for want of a core as well, but not for ever; what it had logged is worth waiting for.
  */
-function isStuck({ current, seen, lateMs, dueMs }: Lane, cpuMs: number): boolean {
+function isStuck({ current, seen, sliceMs, limitMs, dueMs }: Lane, cpuMs: number): boolean {
   const nowMs = performance.now();
-  if (!current || !seen || nowMs < lateMs) return false;
-  const leftMs = current.job.budgets.cpuMs - current.cpuMs;
-  return nowMs > dueMs || cpuMs - seen.cpuMs >= leftMs - unseenCpuMs;
+  if (!current || !seen || nowMs < limitMs) return false;
+  if (nowMs > dueMs) return true;
+  // at most, if it had a core all the while
+  const atLimitMs = seen.before.cpuMs + Math.max(0, limitMs - seen.before.atMs);
+  return cpuMs - seen.cpuMs >= sliceMs - unseenCpuMs && cpuMs - atLimitMs >= returnCpuMs;
 }
 
 /** Whether the process has hardly had a core: then it is ended, and nobody is to blame. */

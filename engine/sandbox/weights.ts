@@ -1,4 +1,4 @@
-import type { PoolRun } from "./pool-run.ts";
+import type { PoolRun, Slice } from "./pool-run.ts";
 
 /**
  * Which runs have taken a process's memory, as far as it can be told from outside: what the process has grown by between two
@@ -6,6 +6,18 @@ import type { PoolRun } from "./pool-run.ts";
  * may take a little in each of many slices.
  */
 export type Weights = { bytes: number | undefined; cpuMs: Map<PoolRun, number> };
+
+/**
+ * What was seen of a process during one slice: its weight and its thread's CPU time at the first look, by how much it has grown,
+ * and the latest look before the slice's limit, on the clock of `performance.now()`.
+ */
+export type Seen = {
+  slice: Slice;
+  bytes: number;
+  cpuMs: number;
+  grownBytes: number;
+  before: { cpuMs: number; atMs: number };
+};
 
 const slackBytes = 64 << 20;
 

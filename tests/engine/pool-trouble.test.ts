@@ -6,6 +6,7 @@ import { createProcessPool } from "../../engine/sandbox/process-pool.ts";
 import type { Json } from "../../schemas/json.ts";
 import { moduleOf, runSource, smallBudgets } from "../contracts/sandbox.ts";
 import { open, stuck, text, twoCalls } from "./pool-runs.ts";
+import { sandboxChildren } from "./sandbox-children.ts";
 
 describe("the pool, when something is wrong,", () => {
   test.each([
@@ -33,6 +34,23 @@ describe("the pool, when something is wrong,", () => {
     setTimeout(() => cancelled.abort(), 50);
     expect((await running).outcome.kind).toBe("cancelled");
     await vi.waitUntil(async () => (await sandbox.stats()).processesEnded.overdue === 1, { timeout: 5000 });
+  });
+
+  test("ends no process for being late for want of a core, and keeps what its run had logged", async () => {
+    const sandbox = await open({ processes: 1 });
+    const signal = (name: NodeJS.Signals) => {
+      for (const pid of sandboxChildren()) process.kill(pid, name);
+    };
+    const looping = runSource(sandbox, 'export default () => { console.log("before"); for (;;); };', {
+      budgets: { cpuMs: 400, wallMs: 10_000 },
+    });
+    // its limit is at 610 ms by the clock, and the process is given up at 1370
+    await new Promise((resolve) => setTimeout(resolve, 550));
+    signal("SIGSTOP");
+    setTimeout(signal, 350, "SIGCONT");
+    const { outcome, logs } = await looping;
+    expect([outcome.kind, logs.map(({ message }) => message)]).toEqual(["cpu-exceeded", ["before"]]);
+    expect((await sandbox.stats()).processesEnded).toMatchObject({ overdue: 0, killed: 0 });
   });
 
   test("ends every run whose host does not answer at its wall", async () => {
