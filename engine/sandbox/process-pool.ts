@@ -8,7 +8,7 @@ import { isFree, mayTake, rise, seat } from "./seating.ts";
 import { createShares } from "./shares.ts";
 import { createTally, tallyRun } from "./tally.ts";
 import { createWaitingRoom } from "./waiting-room.ts";
-import { isWatched, watch } from "./watchdog.ts";
+import { isAtLimit, isWatched, watch } from "./watchdog.ts";
 
 /** How large a pool may be. Every option has a default. */
 export type ProcessPoolOptions = {
@@ -57,6 +57,8 @@ const defaults: Required<ProcessPoolOptions> = {
 };
 
 const watchEveryMs = 20;
+/** While a slice is about to reach its limit, or past it: a verdict is to come soon. */
+const watchAtLimitMs = 5;
 const unwritable: SandboxOutcome = {
   kind: "host-failure",
   reason: "protocol",
@@ -187,21 +189,19 @@ function onWall(pool: Pool, made: PoolRun): number | undefined {
 }
 
 function startWatching(pool: Pool): void {
-  pool.watching ??= setInterval(() => {
+  pool.watching ??= setTimeout(
     // after the reads of this turn of the event loop
-    setImmediate(() => look(pool));
-  }, watchEveryMs);
+    () => setImmediate(look, pool),
+    lanesOf(pool).some((lane) => isAtLimit(lane, watchEveryMs)) ? watchAtLimitMs : watchEveryMs,
+  );
 }
 
 function look(pool: Pool): void {
+  pool.watching = undefined;
+  if (pool.closed) return;
   const watched = lanesOf(pool).filter(isWatched);
   for (const lane of watched) watch(lane, pool.options.residentBytes);
-  if (watched.length === 0 && pool.runs.size === 0) stopWatching(pool);
-}
-
-function stopWatching(pool: Pool): void {
-  clearInterval(pool.watching);
-  pool.watching = undefined;
+  if (watched.length > 0 || pool.runs.size > 0) startWatching(pool);
 }
 
 async function close(pool: Pool): Promise<void> {
@@ -210,5 +210,5 @@ async function close(pool: Pool): Promise<void> {
   const lanes = lanesOf(pool);
   for (const lane of lanes) lane.process.kill({ reason: "closed", message: "the sandbox was closed" });
   await Promise.all(lanes.map((lane) => lane.process.ended));
-  stopWatching(pool);
+  clearTimeout(pool.watching);
 }

@@ -7,12 +7,17 @@ import { noteBytes, overweight, type Seen, swollen } from "./weights.ts";
 /** Before a slice is first looked at, and by how much the CPU times of two looks may be off. */
 const unseenCpuMs = 30;
 /** What a slice that its own limit stops may take to come back: milliseconds of CPU time, however long it waits for a core. */
-const returnCpuMs = 15;
+const returnCpuMs = 25;
 const swellSlackBytes = 64 << 20;
 
 /** Whether there is anything to look after: runs, or memory that runs may have taken since the last look. */
 export function isWatched({ runs, weights }: Lane): boolean {
   return runs.size > 0 || weights.cpuMs.size > 0;
+}
+
+/** Whether the slice under way is past its limit, or will be in so many milliseconds. */
+export function isAtLimit({ current, limitMs }: Lane, withinMs: number): boolean {
+  return current !== undefined && performance.now() > limitMs - withinMs;
 }
 
 /**
