@@ -19,6 +19,7 @@ const refusedCallsMax = 100;
 const depthMax = 100;
 /** Beside `responseBytes` of the budget: an answer is JSON, with headers around the body and escapes in it. */
 const answerSlackBytes = 64 << 10;
+const signatureMaxChars = 4096;
 
 /** Takes in what the guest said in one slice: logs, host calls, timers, and perhaps how the run ended. */
 export function hearSlice(run: PoolRun, report: SliceReport, body: string): void {
@@ -208,10 +209,10 @@ function refusal(name: string, message: string): HostAnswer {
   return { ok: false, error: { name, message } };
 }
 
-/** Tells one call from another, in little memory. */
+/** Tells one call from another, in little memory. Few runs are replayed, so a text of some length is cheaper than its hash. */
 function signature({ name, args }: Call): string {
   const text = isDeeper(args, depthMax) ? "deep" : JSON.stringify(args);
-  return `${name} ${text.length > 256 ? hash("sha256", text) : text}`;
+  return `${name} ${text.length > signatureMaxChars ? hash("sha256", text) : text}`;
 }
 
 function isDeeper(value: Json, levels: number): boolean {

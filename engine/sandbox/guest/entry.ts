@@ -1,10 +1,10 @@
 import type { StartTerms } from "../protocol.ts";
-import { setChances } from "./chance.ts";
+import { installRandom, setChances } from "./chance.ts";
 import { installClock, setClock } from "./clock.ts";
 import { installConsole, logUnheard, setLogBudget } from "./console.ts";
 import { installLazily, lazily } from "./globals.ts";
 import { callHost, settleCall } from "./host-calls.ts";
-import { deepFreeze, jsonText } from "./json-only.ts";
+import { freezeInside, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
 import { drain, emitLast, kept, quote } from "./outbox.ts";
 import { sealOuterRealm } from "./outer-realm.ts";
@@ -19,6 +19,7 @@ lockdown();
 installClock();
 installConsole();
 installTimers();
+installRandom();
 installLazily(
   ["AbortController", "AbortSignal", "Event", "EventTarget", "Headers", "Request", "Response", "fetch"],
   () => loadPart("fetch"),
@@ -32,6 +33,22 @@ const loadCapabilities = () => loadPart("capabilities");
 const purchase = lazily("purchase", loadCapabilities);
 const entitlements = lazily("entitlements", loadCapabilities);
 const identity = lazily("identity", loadCapabilities);
+
+const stripeFetch = (accountId: unknown, request: unknown) => callHost("stripe.fetch", { accountId, request });
+const integrations = kept.freeze({ stripe: kept.freeze({ fetch: stripeFetch }) });
+/** What few runs use is made when it is used. */
+const utils = kept.freeze({
+  integrations,
+  get purchase() {
+    return purchase();
+  },
+  get entitlements() {
+    return entitlements();
+  },
+  get identity() {
+    return identity();
+  },
+});
 
 /** One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. */
 function enter(
@@ -105,24 +122,13 @@ function emitResult(value: unknown, resultBytes: number): void {
   }
 }
 
-/** What the host gives, frozen, with `utils` around its own part of it. What few runs use is made when it is used. */
+/** What the host gives, frozen, with `utils` around its own part of it. */
 function argumentsFrom(input: string): object {
-  const stripeFetch = (accountId: unknown, request: unknown) => callHost("stripe.fetch", { accountId, request });
-  const given: { utils?: unknown } = deepFreeze(kept.parse(input));
-  const utils = {
-    integrations: deepFreeze({ stripe: { fetch: stripeFetch } }),
-    get purchase() {
-      return purchase();
-    },
-    get entitlements() {
-      return entitlements();
-    },
-    get identity() {
-      return identity();
-    },
-  };
+  const given: Record<string, unknown> = { ...kept.parse(input) };
+  freezeInside(given);
   giveUtils(given.utils);
-  return kept.freeze({ ...given, utils: kept.freeze(utils) });
+  given.utils = utils;
+  return kept.freeze(given);
 }
 
 function emitThrown(error: unknown): void {
