@@ -73,7 +73,7 @@ test.each(rooms)("%s imports only from the rooms below it", (room) => {
 
 describe("a part that must stay in its place is imported", () => {
   test("isolated-vm: only by the sandbox's child process", () => {
-    expect(importers((s) => s === "isolated-vm")).toEqual(["engine/sandbox/child.ts"]);
+    expect(importers((s) => s === "isolated-vm")).toEqual(["engine/sandbox/child-isolates.ts"]);
   });
 
   test("jose: only by the three token files, and by the demo site, which is another company", () => {

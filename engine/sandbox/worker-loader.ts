@@ -39,7 +39,7 @@ const compatibilityDate = "2025-10-01";
 
 const mainModule = "scrip:prelude-main";
 
-/** What `drain` puts before the last records of a run. */
+/** What `drain` puts before the last records of a run, with the parts that it used. */
 const lastMark = "!";
 
 /**
@@ -161,7 +161,7 @@ function hearTurn(run: PoolRun, said: string, tookMs: number): void {
     return;
   }
   const ended = said.startsWith(lastMark);
-  hearSlice(run, { kind: "slice", ended, ...report }, ended ? said.slice(lastMark.length) : said);
+  hearSlice(run, { kind: "slice", ended, ...report }, ended ? said.slice(said.indexOf("[")) : said);
 }
 
 type Failed = Extract<Report, { kind: "failed" }>;

@@ -2,7 +2,7 @@
 import type { Core } from "./parts.ts";
 
 declare const core: Core;
-const { callHost, kept, provide, utils } = core;
+const { callHost, givenUtils, kept, provide } = core;
 
 type Named = { identifier?: unknown; userType?: unknown };
 type Counter = { counterId?: unknown };
@@ -19,7 +19,7 @@ function returnUrl(target: unknown): string {
   if (!/^https?:\/\//i.test(text)) {
     throw new TypeError("utils.purchase.returnUrl takes an address that begins with https:// or http://");
   }
-  const { returnEndpoint }: { returnEndpoint?: unknown } = Object(utils);
+  const { returnEndpoint }: { returnEndpoint?: unknown } = Object(givenUtils());
   return `${returnEndpoint}?to=${encodeURIComponent(text)}&session_id={CHECKOUT_SESSION_ID}`;
 }
 

@@ -8,7 +8,7 @@ import { freezeInside, jsonText } from "./json-only.ts";
 import { lockdown } from "./lockdown.ts";
 import { drain, emitLast, kept, quote } from "./outbox.ts";
 import { sealOuterRealm } from "./outer-realm.ts";
-import { giveUtils, loadPart } from "./parts.ts";
+import { giveUtils, loadPart, makeAhead, partsUsed } from "./parts.ts";
 import { fireTimer, installTimers } from "./timers.ts";
 
 // put around the bundle by child-program.ts: it costs less than an export, which is an object with a getter
@@ -50,9 +50,12 @@ const utils = kept.freeze({
   },
 });
 
-/** One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. */
+/**
+ * One way in, called by the sandbox process: begins the run, settles a host call, fires a timer, or takes the records. Before a
+ * run, it makes ahead the parts that `text` names.
+ */
 function enter(
-  what: "seal" | "start" | "settle" | "fire" | "unheard" | "drain",
+  what: "seal" | "start" | "settle" | "fire" | "unheard" | "drain" | "ahead",
   nowMs: number,
   id: number,
   ok: boolean,
@@ -60,7 +63,11 @@ function enter(
   terms: string,
   evaluate: () => void,
 ): string {
-  if (what === "drain") return drain();
+  if (what === "drain") return drain(partsUsed());
+  if (what === "ahead") {
+    makeAhead(text);
+    return "";
+  }
   if (what === "unheard") {
     logUnheard(text);
     return "";

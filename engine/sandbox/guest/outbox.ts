@@ -60,9 +60,9 @@ export function waitingCalls(): number {
   return calls;
 }
 
-/** Takes everything said since the last time, as one JSON array; `!` stands before the last one of a run. */
-export function drain(): string {
-  const text = ended ? `![${records}]` : `[${records}]`;
+/** Takes everything said since the last time, as one JSON array; before the last one of a run stands `!` and what it `used`. */
+export function drain(used: string): string {
+  const text = ended ? `!${used}[${records}]` : `[${records}]`;
   records = "";
   calls = 0;
   values = 0;

@@ -22,6 +22,11 @@ export type Core = ReturnType<typeof makeCore>;
 // put around the bundle by child-program.ts
 declare const parts: Record<PartName, (core: Core) => void>;
 
+type Made = Record<string, unknown>;
+
+/** What parts have made that nobody has asked for yet. */
+const ahead: Record<string, Made | undefined> = Object.create(null);
+let used = "";
 let utils: unknown;
 
 /** Keeps what the host gave for `utils`, for the part that makes it. */
@@ -29,11 +34,46 @@ export function giveUtils(given: unknown): void {
   utils = given;
 }
 
-/** Runs a part, which provides what it makes. */
+/** Provides what a part makes. */
 export function loadPart(name: PartName): void {
-  parts[name](makeCore());
+  const made = ahead[name] ?? make(name);
+  provide(made);
+  used += used === "" ? name : ` ${name}`;
 }
 
-function makeCore() {
-  return { callHost, domException, domExceptionClass, elapsedMs, keyOfRun, kept, lazily, loadPart, provide, utils };
+/** The names of the parts that this run has used, with blanks between them. */
+export function partsUsed(): string {
+  return used;
+}
+
+/** Runs the parts of these names before anybody asks for them: the run before in this isolate has used them. */
+export function makeAhead(names: string): void {
+  for (const name of names.split(" ")) {
+    if (isPart(name)) ahead[name] = make(name);
+  }
+}
+
+function isPart(name: string): name is PartName {
+  return Object.hasOwn(parts, name);
+}
+
+function make(name: PartName): Made {
+  let made: Made = {};
+  parts[name](makeCore((what) => (made = what)));
+  return made;
+}
+
+function makeCore(provideLater: (made: Made) => void) {
+  return {
+    callHost,
+    domException,
+    domExceptionClass,
+    elapsedMs,
+    givenUtils: () => utils,
+    keyOfRun,
+    kept,
+    lazily,
+    loadPart,
+    provide: provideLater,
+  };
 }
