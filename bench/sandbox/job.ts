@@ -16,10 +16,22 @@ export function templateModule(): Promise<SandboxModule> {
   return moduleOf(join(import.meta.dirname, "../../workflows/stripe-checkout.wf.ts"));
 }
 
+/** A workflow that asks with `fetch` and reads the answer's address with `URL`. */
+export function platformModule(): Promise<SandboxModule> {
+  return compiled(`export default async () => {
+    const { url } = await (await fetch("https://api.example/sessions")).json();
+    return new URL(url).pathname;
+  };`);
+}
+
 async function moduleOf(file: string): Promise<SandboxModule> {
-  const compiled = await compileWorkflow(await readFile(file, "utf8"));
-  if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
-  const { script, codeHash } = compiled.workflow;
+  return compiled(await readFile(file, "utf8"));
+}
+
+async function compiled(source: string): Promise<SandboxModule> {
+  const compilation = await compileWorkflow(source);
+  if (!compilation.ok) throw new Error(JSON.stringify(compilation.problems));
+  const { script, codeHash } = compilation.workflow;
   return { script, codeHash };
 }
 

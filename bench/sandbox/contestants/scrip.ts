@@ -3,7 +3,16 @@ import { isDeepStrictEqual } from "node:util";
 import { createProcessPool } from "../../../engine/sandbox/process-pool.ts";
 import type { HostCallHandler, SandboxModule } from "../../../engine/sandbox.ts";
 import { defaultBudgets } from "../../../schemas/workflow.ts";
-import { answerTo, checkoutModule, checkResult, inputOf, resultOf, templateModule, variantOf } from "../job.ts";
+import {
+  answerTo,
+  checkoutModule,
+  checkResult,
+  inputOf,
+  platformModule,
+  resultOf,
+  templateModule,
+  variantOf,
+} from "../job.ts";
 import type { Beside, Held, Question } from "../messages.ts";
 import { residentKib, sandboxProcesses } from "../processes.ts";
 import { pacedRuns, runsAbreast, timed } from "../series.ts";
@@ -12,6 +21,7 @@ import { pacedAnswers, serve } from "../serve.ts";
 /** Scrip's pool as it is shipped, in the place of an engine's process. */
 const known = await checkoutModule();
 const template = await templateModule();
+const platform = await platformModule();
 const sandbox = createProcessPool();
 const host: HostCallHandler = async ({ args }) => ({ ok: true, value: answerTo(args) });
 const budgets = defaultBudgets;
@@ -46,6 +56,16 @@ async function templateRun(): Promise<void> {
   const isRight =
     outcome.kind === "returned" && isDeepStrictEqual(outcome.value, { success: true, action: "navigate", url });
   if (!isRight) throw new Error(`the template ended as ${JSON.stringify(outcome)}`);
+}
+
+/** A workflow that uses what few do: the prelude's parts are not made with a realm. */
+async function platformRun(): Promise<void> {
+  made += 1;
+  const job = { runId: `run-${made}`, tenant: "bench:platform", module: platform, input: inputOf(made), budgets };
+  const body = JSON.stringify({ url: `https://checkout.example.com/${made}` });
+  const { outcome } = await sandbox.run(job, async () => ({ ok: true, value: { status: 200, headers: {}, body } }));
+  if (outcome.kind !== "returned" || outcome.value !== `/${made}`)
+    throw new Error(`the run ended as ${JSON.stringify(outcome)}`);
 }
 
 const warm = () => run("bench:warm", known);
@@ -130,6 +150,7 @@ await sleep(700);
 serve({
   ...pacedAnswers(warm, cold),
   idle: (question) => pacedRuns(idle, question),
+  platform: (question) => pacedRuns(platformRun, question),
   template: (question) => pacedRuns(templateRun, question),
   templates: (question) => runsAbreast(templateRun, question),
   abreast: (question) => runsAbreast(warm, question),

@@ -30,22 +30,35 @@ export async function measureWarm({ quick }: Scale): Promise<Part> {
       progress(`warm ${round + 1}/${rounds}: ${name}`);
     }
     await contestant.end();
+    await measureMachine(figures, quick);
+    progress(`warm ${round + 1}/${rounds}: the machine itself`);
   }
   return report(figures);
 }
 
+/** What a run's messages take of themselves, in the same minute: it is not the same from hour to hour. */
+async function measureMachine(figures: Figures, quick: boolean): Promise<void> {
+  const contestant = await startContestant("echo");
+  await contestant.ask(Series, { do: "abreast", runs: quick ? 1000 : 10_000 });
+  await measurePaced(figures, contestant, "machine", quick);
+  await contestant.end();
+}
+
+/** With pauses. The CPU time is that beyond the same pauses. */
+async function measurePaced(figures: Figures, contestant: Contestant, which: string, quick: boolean): Promise<void> {
+  const runs = quick ? 300 : 2000;
+  const idle = await contestant.ask(Series, { do: "idle", runs });
+  const { times, ownCpuMs, childrenCpuMs } = await contestant.ask(Series, { do: which, runs });
+  keep(figures, `${which} p50`, quantile(times, 0.5));
+  keep(figures, `${which} p99`, quantile(times, 0.99));
+  keep(figures, `${which} engine CPU`, (ownCpuMs - idle.ownCpuMs) / runs);
+  keep(figures, `${which} sandbox CPU`, (childrenCpuMs - idle.childrenCpuMs) / runs);
+}
+
 function steps(quick: boolean): Step[] {
-  const paced = ["template", "warm"].map((which) => ({
+  const paced = ["template", "warm", "platform"].map((which) => ({
     name: `${which}, 3 ms apart`,
-    measure: async (figures: Figures, contestant: Contestant) => {
-      const runs = quick ? 300 : 2000;
-      const idle = await contestant.ask(Series, { do: "idle", runs });
-      const { times, ownCpuMs, childrenCpuMs } = await contestant.ask(Series, { do: which, runs });
-      keep(figures, `${which} p50`, quantile(times, 0.5));
-      keep(figures, `${which} p99`, quantile(times, 0.99));
-      keep(figures, `${which} engine CPU`, (ownCpuMs - idle.ownCpuMs) / runs);
-      keep(figures, `${which} sandbox CPU`, (childrenCpuMs - idle.childrenCpuMs) / runs);
-    },
+    measure: (figures: Figures, contestant: Contestant) => measurePaced(figures, contestant, which, quick),
   }));
   const cold: Step = {
     name: "new code each time",
@@ -105,10 +118,12 @@ function report(figures: Figures): Part {
     rows: [
       row("template of a new method, one host call, 3 ms apart", "template"),
       row("longer workflow, one host call, 3 ms apart", "warm"),
+      row("a short workflow with fetch and URL, 3 ms apart", "platform"),
       row("new code each time, 3 ms apart", "cold"),
       ...crowds.map(({ which, name, abreast }) =>
         row(`${name}, back to back, ${abreast} abreast`, `${which} ${abreast}`),
       ),
+      row("the machine itself: two messages to an idle process and back, 3 ms apart", "machine"),
     ],
     notes: [
       "Medians over the rounds, each in a fresh process. The CPU time of the warm rows is that beyond the same pauses and checks without a sandbox.",
