@@ -1,8 +1,8 @@
 import ivm from "isolated-vm";
 
 /**
- * The isolates of a sandbox process, and the only file that loads isolated-vm: those that a run is in, and those that are idle and
- * whose next realm is made ahead. Everything is synchronous. `child-program.ts` bundles it with `child.ts`.
+ * The isolates of a sandbox process, and the only file that loads isolated-vm: those that a run is in, those that are idle and
+ * whose next realm is made ahead, and a blank one for code that comes for the first time. Everything is synchronous. `child-program.ts` bundles it with `child.ts`.
  */
 
 /** One run's realm: the guest's way in, and the workflow as a function that has not been called, where it was made ahead. */
@@ -35,6 +35,9 @@ let preludeCache: ivm.ExternalCopy<ArrayBuffer> | undefined;
 let idleIsolates = 0;
 let unprepared: Cell | undefined;
 let returned = 0;
+/** A new isolate with a realm, in which nothing of an author's has been; what it holds is not counted before it is used. */
+let blank: Cell | undefined;
+let blankMemoryMiB = 0;
 /** What all isolates hold together: it must not grow with the runs. */
 let handles = 0;
 
@@ -45,7 +48,7 @@ export function setUp(prelude: string, idle: number): void {
   retire(openCell("", 8));
 }
 
-/** Isolates that are idle, and what all of them hold of isolated-vm. */
+/** Isolates that are idle, and what all but the blank one hold of isolated-vm. */
 export function held(): { idle: number; handles: number } {
   // what is made for the next run counts, whether it was made yet or not
   prepareNext();
@@ -58,7 +61,20 @@ export function takeCell(key: string, memoryMiB: number): Cell {
   const [found] = at < 0 ? [] : shelf.splice(at, 1);
   if (found && !found.isolate.isDisposed) return found;
   retire(found);
-  return openCell(key, memoryMiB);
+  return takeBlank(key, memoryMiB) ?? openCell(key, memoryMiB);
+}
+
+/** The isolate that was made ahead, unless it has another limit of memory than is asked for. */
+function takeBlank(key: string, memoryMiB: number): Cell | undefined {
+  const cell = blank;
+  const fits = blankMemoryMiB === memoryMiB && !cell?.isolate.isDisposed;
+  blank = undefined;
+  blankMemoryMiB = memoryMiB;
+  if (!cell) return undefined;
+  handles += cell.held;
+  if (fits) return Object.assign(cell, { key });
+  retire(cell);
+  return undefined;
 }
 
 /** The realm that was made ahead, or a new one. It is the caller's from now on. */
@@ -125,8 +141,24 @@ function compileWorkflow(cell: Cell, script: string): ivm.Script {
 
 /** To be called while there is nothing else to do: makes what the next run in the isolate that was given back last will need. */
 export function prepareNext(): void {
-  if (unprepared) prepare(unprepared);
+  if (!unprepared) return;
+  prepare(unprepared);
   unprepared = undefined;
+  if (!blank) makeBlank();
+}
+
+/** It takes milliseconds, which the next new code then does not. */
+function makeBlank(): void {
+  if (process.memoryUsage.rss() > tidyBytes) return;
+  let cell: Cell | undefined;
+  try {
+    cell = openCell("", blankMemoryMiB);
+    cell.realm = createRealm(cell);
+    handles -= cell.held;
+    blank = cell;
+  } catch {
+    retire(cell);
+  }
 }
 
 /**
