@@ -129,22 +129,6 @@ describe("the pool", () => {
     expect(before.some((pid) => !isAlive(pid))).toBe(true);
   });
 
-  test("gives each new code the memory that it may have, whatever isolate was made ahead for it", async () => {
-    const sandbox = await open({ processes: 1 });
-    const ends: string[] = [];
-    for (const [i, mib] of [16, 16, 256, 256, 16, 16].entries()) {
-      const source = `export default () => { const all = []; for (let i = 0; i < 1e7; i++) all.push(i + 0.5); return ${i}; };`;
-      const budgets = { memoryBytes: mib << 20, cpuMs: 3000 };
-      const { outcome } = await runSource(sandbox, source, { tenant: `t${i}`, budgets });
-      ends.push(`${mib}: ${outcome.kind}`);
-      const after = await runSource(sandbox, `export default () => ${i};`, { tenant: `t${i}`, budgets });
-      expect(after.outcome).toEqual({ kind: "returned", value: i });
-    }
-    expect(ends).toEqual(
-      [16, 16, 256, 256, 16, 16].map((mib) => `${mib}: ${mib === 16 ? "out-of-memory" : "returned"}`),
-    );
-  });
-
   test("tells of a busy process by the numbers that it last gave", async () => {
     const sandbox = await open({ processes: 1 });
     await runSource(sandbox, "export default () => 1;");
