@@ -2,7 +2,7 @@ import type { Lane } from "./lane.ts";
 import type { Slice } from "./pool-run.ts";
 import { residentBytes } from "./resident-memory.ts";
 import { mainThreadCpuMs } from "./thread-cpu.ts";
-import { noteBytes, overweight, type Seen, swollen } from "./weights.ts";
+import { isWorthALook, noteBytes, overweight, type Seen, swollen } from "./weights.ts";
 
 /** Before a slice is first looked at, and by how much the CPU times of two looks may be off. */
 const unseenCpuMs = 30;
@@ -10,9 +10,9 @@ const unseenCpuMs = 30;
 const returnCpuMs = 25;
 const swellSlackBytes = 64 << 20;
 
-/** Whether there is anything to look after: runs, or memory that runs may have taken since the last look. */
-export function isWatched({ runs, weights }: Lane): boolean {
-  return runs.size > 0 || weights.cpuMs.size > 0;
+/** Whether there is anything to look after: a slice that is under way, or memory that slices may have taken since the last look. */
+export function isWatched({ current, weights }: Lane): boolean {
+  return current !== undefined || isWorthALook(weights);
 }
 
 /** Whether the slice under way is past its limit, or will be in so many milliseconds. */

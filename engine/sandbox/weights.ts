@@ -5,7 +5,7 @@ import type { PoolRun, Slice } from "./pool-run.ts";
  * looks is put down to the run that computed most in between. V8 counts only some of what its functions allocate, and a run
  * may take a little in each of many slices.
  */
-export type Weights = { bytes: number | undefined; cpuMs: Map<PoolRun, number> };
+export type Weights = { bytes: number | undefined; cpuMs: Map<PoolRun, number>; spentMs: number };
 
 /**
  * What was seen of a process during one slice: its weight and its thread's CPU time at the first look, by how much it has grown,
@@ -19,16 +19,26 @@ export type Seen = {
   before: { cpuMs: number; atMs: number };
 };
 
+/** So much computing may have taken some megabytes, and is worth a look. */
+const worthMs = 4;
+/** Runs that are kept until then, also those of a process that says they took no time. */
+const worthRuns = 64;
 const slackBytes = 64 << 20;
 
 /** The weights of a process that has not been looked at. */
 export function createWeights(): Weights {
-  return { bytes: undefined, cpuMs: new Map() };
+  return { bytes: undefined, cpuMs: new Map(), spentMs: 0 };
 }
 
 /** Notes that a run has computed for so long. */
-export function noteSlice({ cpuMs }: Weights, run: PoolRun, ms: number): void {
-  cpuMs.set(run, (cpuMs.get(run) ?? 0) + ms);
+export function noteSlice(weights: Weights, run: PoolRun, ms: number): void {
+  weights.cpuMs.set(run, (weights.cpuMs.get(run) ?? 0) + ms);
+  weights.spentMs += ms;
+}
+
+/** Whether enough was computed since the last look for the process to have become much larger. */
+export function isWorthALook({ cpuMs, spentMs }: Weights): boolean {
+  return spentMs >= worthMs || cpuMs.size >= worthRuns;
 }
 
 /** Notes how large the process is now; `current` has been in the guest all the time since the last look. */
@@ -38,6 +48,7 @@ export function noteBytes(weights: Weights, bytes: number, current: PoolRun | un
   if (taker) taker.heldBytes = Math.max(0, taker.heldBytes + grownBytes);
   weights.bytes = bytes;
   weights.cpuMs.clear();
+  weights.spentMs = 0;
 }
 
 function busiest(cpuMs: Map<PoolRun, number>): PoolRun | undefined {
