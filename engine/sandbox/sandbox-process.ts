@@ -3,6 +3,7 @@ import * as v from "valibot";
 import type { ProcessEndReason } from "../sandbox.ts";
 import { type Channel, openChannel } from "./channel.ts";
 import type { ChildProgram } from "./child-program.ts";
+import { writeDirectly } from "./direct-write.ts";
 import { createFrameReader, encodeFrame, type Frame } from "./frames.ts";
 import { reportMaxBytes } from "./limits.ts";
 import { type Command, Report } from "./protocol.ts";
@@ -97,7 +98,8 @@ export function startProcess(terms: ProcessTerms, events: ProcessEvents): Sandbo
   const flush = () => {
     const [first, ...more] = outgoing;
     outgoing = [];
-    if (first) state.child?.stdin.write(more.length === 0 ? first : Buffer.concat([first, ...more]));
+    if (first && state.child)
+      writeDirectly(state.child.stdin, more.length === 0 ? first : Buffer.concat([first, ...more]));
   };
   return {
     pid: () => state.child?.process.pid,
