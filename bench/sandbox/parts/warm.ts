@@ -23,6 +23,7 @@ export async function measureWarm({ quick }: Scale): Promise<Part> {
     // as long as the compilers of the engine's process need to be done with it: a server is not measured in its first seconds
     const runs = quick ? 1000 : 10_000;
     for (const which of ["templates", "abreast"]) await contestant.ask(Series, { do: which, runs, abreast: 2 });
+    await contestant.ask(Series, { do: "platform", runs: runs / 5, gapMs: 0 });
     for (const { name, measure } of rotated(steps(quick), round)) {
       // what the step before left to do is not this one's
       await new Promise((resolve) => setTimeout(resolve, 300));
