@@ -1,12 +1,13 @@
 import ivm from "isolated-vm";
+import { threadCpuMs } from "./child-clock.ts";
 
 /**
  * The isolates of a sandbox process, and the only file that loads isolated-vm: those that a run is in, those that are idle and
  * whose next realm is made ahead, and a blank one for code that comes for the first time. Everything is synchronous. `child-program.ts` bundles it with `child.ts`.
  */
 
-/** One run's realm: the guest's way in, and the workflow as a function that has not been called, where it was made ahead. */
-export type Realm = { context: ivm.Context; enter: ivm.Reference; workflow?: ivm.Reference };
+/** One run's realm: the guest's way in, and the workflow as a function that has not been called, where it was made ahead. `aheadMs` is the CPU time that went into its parts. */
+export type Realm = { context: ivm.Context; enter: ivm.Reference; workflow?: ivm.Reference; aheadMs: number };
 
 /** An isolate, which serves one run at a time. */
 export type Cell = {
@@ -28,6 +29,7 @@ export type Cell = {
 const tidyBytes = 320 << 20;
 const tidyEvery = 16;
 const prefix = "(function(){";
+const wrapperMs = 100;
 
 const shelf: Cell[] = [];
 let preludeText = "";
@@ -121,15 +123,25 @@ export function retire(cell: Cell | undefined): void {
  */
 function openCell(key: string, memoryLimit: number): Cell {
   const isolate = new ivm.Isolate({ memoryLimit });
-  const notes = preludeCache ? { cachedData: preludeCache } : { produceCachedData: true };
-  const prelude: ivm.Script & ivm.CachedDataResult = isolate.compileScriptSync(preludeText, {
-    filename: "scrip:prelude",
-    ...notes,
-  });
-  preludeCache ??= prelude.cachedData;
+  const prelude = compilePrelude(isolate);
   const cell = { key, isolate, prelude, parts: "", held: 0 };
   hold(cell, 1);
   return cell;
+}
+
+function compilePrelude(isolate: ivm.Isolate): ivm.Script {
+  const notes = preludeCache ? { cachedData: preludeCache } : { produceCachedData: true };
+  try {
+    const prelude: ivm.Script & ivm.CachedDataResult = isolate.compileScriptSync(preludeText, {
+      filename: "scrip:prelude",
+      ...notes,
+    });
+    preludeCache ??= prelude.cachedData;
+    return prelude;
+  } catch (error) {
+    if (!isolate.isDisposed) isolate.dispose();
+    throw error;
+  }
 }
 
 function compileWorkflow(cell: Cell, script: string): ivm.Script {
@@ -171,11 +183,17 @@ function prepare(cell: Cell): void {
     const realm = createRealm(cell);
     cell.realm = realm;
     if (cell.workflow) realm.workflow = createWorkflow(cell, realm, cell.workflow);
-    if (cell.parts !== "") realm.enter.applySync(undefined, ["ahead", 0, 0, false, cell.parts]);
+    if (cell.parts !== "") makeParts(realm, cell.parts);
   } catch {
     shelf.splice(shelf.indexOf(cell), 1);
     retire(cell);
   }
+}
+
+function makeParts(realm: Realm, names: string): void {
+  const beganMs = threadCpuMs();
+  realm.enter.applySync(undefined, ["ahead", 0, 0, false, names]);
+  realm.aheadMs = threadCpuMs() - beganMs;
 }
 
 function createRealm(cell: Cell): Realm {
@@ -184,12 +202,12 @@ function createRealm(cell: Cell): Realm {
   const enter: ivm.Reference = cell.prelude.runSync(context, { reference: true });
   hold(cell, 1);
   seal(cell, enter);
-  return { context, enter };
+  return { context, enter, aheadMs: 0 };
 }
 
-/** It calls nothing of the author's. */
+/** It calls nothing of the author's, unless somebody has stored a text that the compiler did not write: therefore the limit. */
 function createWorkflow(cell: Cell, { context }: Realm, compiled: ivm.Script): ivm.Reference {
-  const workflow: ivm.Reference = compiled.runSync(context, { reference: true });
+  const workflow: ivm.Reference = compiled.runSync(context, { reference: true, timeout: wrapperMs });
   hold(cell, 1);
   return workflow;
 }

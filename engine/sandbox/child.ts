@@ -4,6 +4,7 @@
  * process is reachable from a guest, which is given no function at all. `child-program.ts` bundles it.
  */
 import { readSync, writeSync } from "node:fs";
+import { threadCpuMs } from "./child-clock.ts";
 import {
   type Cell,
   giveBack,
@@ -20,7 +21,7 @@ import { createFrameReader, encodeFrame, type Frame } from "./frames.ts";
 import { commandMaxBytes, reportMaxChars } from "./limits.ts";
 import type { Command, Report, Turn } from "./protocol.ts";
 
-/** `cpuMs` is of the slices before, `cpuBaseMs` the thread's when this one began. */
+/** `cpuMs` is of the slices before and of the parts made ahead, `cpuBaseMs` the thread's when this one began. */
 type Live = { cell: Cell; realm: Realm; cpuMs: number; cpuBaseMs: number };
 type Start = Extract<Command, { do: "start" }>;
 
@@ -80,7 +81,7 @@ function start(command: Start, input: string): void {
   try {
     cell = takeCell(command.key, command.memoryMiB);
     const realm = takeRealm(cell);
-    const live = { cell, realm, cpuMs: 0, cpuBaseMs: threadCpuMs() };
+    const live = { cell, realm, cpuMs: realm.aheadMs, cpuBaseMs: threadCpuMs() };
     lives.set(run, live);
     const terms = JSON.stringify({ mode, seed, randomKey, resultBytes, logBytes });
     turn(run, live, command, ["start", command.nowMs, 0, true, input, terms, takeWorkflow(cell, realm, script)]);
@@ -201,13 +202,6 @@ function cpuSince(live: Live): number {
   live.cpuMs += nowMs - live.cpuBaseMs;
   live.cpuBaseMs = nowMs;
   return live.cpuMs;
-}
-
-/** Linux tells a thread its time as of its latest tick or switch, unless it has just added up the whole process's. */
-function threadCpuMs(): number {
-  process.cpuUsage();
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
 }
 
 function report(header: Report, body = "[]"): void {

@@ -1,4 +1,5 @@
 import { hearSlice } from "./guest-report.ts";
+import { aheadMaxMs } from "./limits.ts";
 import { endRun, nextCommand, overBudget, type PoolRun, rewind, type Slice, wallLeftMs } from "./pool-run.ts";
 import type { Report } from "./protocol.ts";
 import { type ProcessEnd, type ProcessTerms, type SandboxProcess, startProcess } from "./sandbox-process.ts";
@@ -215,8 +216,8 @@ function startAgain(lane: Lane, run: PoolRun): void {
 }
 
 function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): void {
-  // no more than time has passed, whatever the process says
-  const cpuMs = Math.min(Math.max(0, report.cpuMs - run.cpuMs), performance.now() - run.sentAt);
+  // no more than time has passed, and was used ahead of the run, whatever the process says
+  const cpuMs = Math.min(Math.max(0, report.cpuMs - run.cpuMs), performance.now() - run.sentAt + aheadMaxMs);
   lane.shares.charge(run.job.tenant, cpuMs);
   noteSlice(lane.weights, run, cpuMs);
   hearSlice(run, report, body);
@@ -229,8 +230,7 @@ function hearAll(lane: Lane, run: PoolRun, report: SliceReport, body: string): v
 function leave(lane: Lane, run: PoolRun): void {
   // where a process has ended its runs are judged together
   if (lane.state === "ended" || lane.current === run || lane.ahead?.run === run || !lane.runs.delete(run)) return;
-  const waitsAt = lane.queue.indexOf(run);
-  if (waitsAt >= 0) lane.queue.splice(waitsAt, 1);
+  lane.queue = lane.queue.filter((waiting) => waiting !== run);
   if (run.forgotten) keepWarm(lane, run.key);
   else if (run.history.length > 0 && lane.state === "ready") {
     const kind = run.outcome?.kind;

@@ -6,3 +6,5 @@ export const reportMaxBytes = 16 << 20;
 
 /** No more characters than this leave a guest in one slice: it fails as a flood. As UTF-8 they fit a report. */
 export const reportMaxChars = 4 << 20;
+/** CPU time, in milliseconds, that making the parts of one run ahead is believed to have taken: it counts as the run's own. */
+export const aheadMaxMs = 10;

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Plugin } from "esbuild";
 
 /** What stands in for a package that whatwg-url imports; the text is CommonJS, in the place of whatwg-url's own files. */
@@ -21,6 +22,11 @@ const needsSharedBuffers = /[\\/](?:webidl-conversions[\\/]lib[\\/]index|whatwg-
 const sharedBuffers =
   "const SharedArrayBuffer = class { get byteLength() { throw new TypeError(); } get growable() { throw new TypeError(); } };";
 
+const urlEncoding = `
+  const { decodeUtf8, encodeUtf8 } = require(${JSON.stringify(join(import.meta.dirname, "guest/utf8.ts"))});
+  exports.utf8Encode = (text) => encodeUtf8(text);
+  exports.utf8DecodeWithoutBOM = (bytes) => decodeUtf8(bytes, false, true);`;
+
 /** An esbuild plugin that makes the guest's libraries fit: small, cheap to load, and without what the guest has not. */
 export function preludeLibraries(): Plugin {
   return {
@@ -38,6 +44,8 @@ export function preludeLibraries(): Plugin {
       setup.onLoad({ filter: needsSharedBuffers }, async ({ path }) => ({
         contents: sharedBuffers + (await readFile(path, "utf8")),
       }));
+      // made ahead of a run, it must not touch the run's own globals
+      setup.onLoad({ filter: /[\\/]whatwg-url[\\/]lib[\\/]encoding\.js$/ }, () => ({ contents: urlEncoding }));
       // V8 reads JSON much faster than the same text as a program
       setup.onLoad({ filter: /[\\/]tr46[\\/]lib[\\/]mappingTable\.json$/ }, async ({ path }) => ({
         contents: `module.exports = JSON.parse(${JSON.stringify(await readFile(path, "utf8"))});`,

@@ -55,10 +55,14 @@ function isStuck({ current, seen, sliceMs, limitMs, dueMs }: Lane, cpuMs: number
   return cpuMs - seen.cpuMs >= sliceMs - unseenCpuMs && cpuMs - atLimitMs >= returnCpuMs;
 }
 
-/** Whether the process has hardly had a core: then it is ended, and nobody is to blame. */
-function isStarved({ current, seen }: Lane, cpuMs: number): boolean {
+/**
+ * Whether the process has hardly had a core: then it is ended, and nobody is to blame. A slice may be bounded by what is left of its
+ * run's wall time, far below its CPU time.
+ */
+function isStarved({ current, seen, sliceMs }: Lane, cpuMs: number): boolean {
   if (!current || !seen) return false;
-  return cpuMs - seen.cpuMs < (current.job.budgets.cpuMs - current.cpuMs - unseenCpuMs) / 2;
+  const mayMs = Math.min(sliceMs, current.job.budgets.cpuMs - current.cpuMs);
+  return cpuMs - seen.cpuMs < Math.max(returnCpuMs, (mayMs - unseenCpuMs) / 2);
 }
 
 /**

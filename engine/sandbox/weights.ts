@@ -5,7 +5,7 @@ import type { PoolRun, Slice } from "./pool-run.ts";
  * looks is put down to the run that computed most in between. V8 counts only some of what its functions allocate, and a run
  * may take a little in each of many slices.
  */
-export type Weights = { bytes: number | undefined; cpuMs: Map<PoolRun, number>; spentMs: number };
+export type Weights = { bytes: number | undefined; cpuMs: Map<PoolRun, number>; spentMs: number; sinceMs: number };
 
 /**
  * What was seen of a process during one slice: its weight and its thread's CPU time at the first look, by how much it has grown,
@@ -21,24 +21,27 @@ export type Seen = {
 
 /** So much computing may have taken some megabytes, and is worth a look. */
 const worthMs = 4;
-/** Runs that are kept until then, also those of a process that says they took no time. */
+/** So long, in milliseconds, and so many runs are waited for that: growth is put down to runs of late. */
+const worthAfterMs = 100;
 const worthRuns = 64;
 const slackBytes = 64 << 20;
 
 /** The weights of a process that has not been looked at. */
 export function createWeights(): Weights {
-  return { bytes: undefined, cpuMs: new Map(), spentMs: 0 };
+  return { bytes: undefined, cpuMs: new Map(), spentMs: 0, sinceMs: 0 };
 }
 
 /** Notes that a run has computed for so long. */
 export function noteSlice(weights: Weights, run: PoolRun, ms: number): void {
+  if (weights.cpuMs.size === 0) weights.sinceMs = performance.now();
   weights.cpuMs.set(run, (weights.cpuMs.get(run) ?? 0) + ms);
   weights.spentMs += ms;
 }
 
-/** Whether enough was computed since the last look for the process to have become much larger. */
-export function isWorthALook({ cpuMs, spentMs }: Weights): boolean {
-  return spentMs >= worthMs || cpuMs.size >= worthRuns;
+/** Whether enough was computed since the last look for the process to have become much larger, or anything a while ago. */
+export function isWorthALook({ cpuMs, spentMs, sinceMs }: Weights): boolean {
+  if (cpuMs.size === 0) return false;
+  return spentMs >= worthMs || cpuMs.size >= worthRuns || performance.now() - sinceMs >= worthAfterMs;
 }
 
 /** Notes how large the process is now; `current` has been in the guest all the time since the last look. */

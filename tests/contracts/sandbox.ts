@@ -484,6 +484,20 @@ export function describeSandbox(
         }
       });
 
+      test("each find the globals as the first did, whatever the one before used", async () => {
+        const source = `export default () => {
+          const names = Object.getOwnPropertyNames(globalThis);
+          const found = names.map((name) => name + typeof Object.getOwnPropertyDescriptor(globalThis, name).get);
+          new URL("https://b\u00fccher.example/?a=b");
+          structuredClone(new Map());
+          return [found.join(), crypto.randomUUID().length, new TextEncoder().encode("a").length];
+        };`;
+        const ends: unknown[] = [];
+        for (let i = 0; i < 4; i += 1) ends.push((await run(source, { tenant: "four" })).outcome);
+        expect(ends[0]).toMatchObject({ kind: "returned" });
+        expect(ends).toEqual(ends.map(() => ends[0]));
+      });
+
       test("come through 200 at once, each with its own answer", async () => {
         const host: HostCallHandler = async ({ args }) => response(JSON.stringify(args));
         const source = `export default async ({ i }) => {

@@ -53,6 +53,13 @@ describe("the pool, when something is wrong,", () => {
     expect((await sandbox.stats()).processesEnded).toMatchObject({ overdue: 0, killed: 0 });
   });
 
+  test("blames a loop in native code whose wall time is far below its CPU time", async () => {
+    const sandbox = await open({ processes: 1 });
+    const { outcome } = await runSource(sandbox, stuck, { budgets: { cpuMs: 500, wallMs: 100 } });
+    expect(outcome.kind).toBe("timed-out");
+    expect((await sandbox.stats()).processesEnded).toMatchObject({ overdue: 1, killed: 0 });
+  });
+
   test("ends every run whose host does not answer at its wall", async () => {
     const sandbox = await open({ processes: 1 });
     const silent = () => new Promise<never>(() => {});
