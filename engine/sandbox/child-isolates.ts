@@ -3,10 +3,14 @@ import { threadCpuMs } from "./child-clock.ts";
 
 /**
  * The isolates of a sandbox process, and the only file that loads isolated-vm: those that a run is in, those that are idle and
- * whose next realm is made ahead, and a blank one for code that comes for the first time. Everything is synchronous. `child-program.ts` bundles it with `child.ts`.
+ * whose next realm is made ahead, and a blank one for code that comes for the first time. Everything is synchronous.
+ * `child-program.ts` bundles it with `child.ts`.
  */
 
-/** One run's realm: the guest's way in, and the workflow as a function that has not been called, where it was made ahead. `aheadMs` is the CPU time that went into its parts. */
+/**
+ * One run's realm: the guest's way in, and the workflow as a function that has not been called, where it was made ahead. `aheadMs`
+ * is the CPU time that went into its parts.
+ */
 export type Realm = { context: ivm.Context; enter: ivm.Reference; workflow?: ivm.Reference; aheadMs: number };
 
 /** An isolate, which serves one run at a time. */

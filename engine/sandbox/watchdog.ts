@@ -2,7 +2,7 @@ import type { Lane } from "./lane.ts";
 import type { Slice } from "./pool-run.ts";
 import { residentBytes } from "./resident-memory.ts";
 import { mainThreadCpuMs } from "./thread-cpu.ts";
-import { isWorthALook, noteBytes, overweight, type Seen, swollen } from "./weights.ts";
+import { createWeights, isWorthALook, noteBytes, overweight, type Seen, swollen } from "./weights.ts";
 
 /** Before a slice is first looked at, and by how much the CPU times of two looks may be off. */
 const unseenCpuMs = 30;
@@ -30,6 +30,8 @@ export function watch(lane: Lane, capBytes: number): void {
   const slice = lane.current?.inFlight;
   const cpuMs = (pid === undefined || !slice ? undefined : mainThreadCpuMs(pid)) ?? Number.NaN;
   if (bytes !== undefined) noteBytes(lane.weights, bytes, lane.seen?.slice === slice ? lane.current : undefined);
+  // where nobody tells the memory of a process, its runs are not kept for that
+  else lane.weights = createWeights();
   if (lane.seen?.slice !== slice) lane.seen = slice && firstLook(slice, bytes, cpuMs);
   else if (lane.seen && performance.now() < lane.limitMs) lane.seen.before = { cpuMs, atMs: performance.now() };
   if (slice && isStuck(lane, cpuMs)) {
